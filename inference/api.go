@@ -1,0 +1,158 @@
+// Package inference loads a published checkpoint, runs it, taps any intermediate value and differentiates any
+// value with respect to any other.
+//
+// Logits, hidden states, attention maps and gradients are float32 and a pure function of weights, input and
+// request: bit-identical for any thread count, any batch an example rides in, any padding and any CPU level.
+package inference
+
+// Letters for shapes: B batch, T tokens, D model width, H heads, C channels or classes.
+
+// Tensor is a dense row-major array.
+type Tensor struct {
+	Shape []int
+	Data  []float32
+}
+
+// Input is what a user gives: a text (with an optional second text) or an encoded picture (PNG or JPEG).
+type Input struct {
+	Text  string
+	Pair  *string
+	Image []byte
+}
+
+// FileDigest names one file of a checkpoint.
+type FileDigest struct {
+	Path   string `json:"path"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// Taps lists the names under which a model's inner values can be asked for, written and differentiated.
+type Taps struct {
+	Embeddings string   // word-embedding output (T,D)
+	Hidden     []string // hidden states (T,D), the embedding output first
+	Attentions []string // attention probabilities (H,T,T), one a layer
+	Features   []string // feature maps (C,H,W), the last one is Grad-CAM's default
+	Pixels     string   // normalised image (C,H,W)
+}
+
+// SpecialIDs are the tokenizer's special ids, -1 where it has none.
+type SpecialIDs struct{ Pad, Unk, CLS, Sep, Mask int32 }
+
+// Info describes a loaded model.
+type Info struct {
+	Name, Family, Architecture, Task string
+	Modality                         string // "text" or "image"
+	Labels                           []string
+	Digest                           string // sha256 hex over the sorted file digests
+	TokenizerDigest                  string
+	Files                            []FileDigest
+	Card                             string // MODEL_CARD.md or README.md
+	DType                            string
+	Parameters                       int64
+	Layers, Heads, Hidden, MaxTokens int
+	ImageChannels                    int
+	ImageHeight, ImageWidth          int
+	Taps                             Taps
+	SpecialIDs                       SpecialIDs
+}
+
+// Example is one unpadded input of the network. Text: IDs and optionally Types; Embeddings, if not nil, replaces
+// the word-embedding output (T*D values). Image: Pixels (C,H,W), normalised, with their Shape.
+type Example struct {
+	IDs, Types []int32
+	Embeddings []float32
+	Pixels     []float32
+	Shape      []int
+}
+
+// Token is one position of an encoded text. Start and End count characters (code points) of the text it comes
+// from: the second text where Pair is true.
+type Token struct {
+	Text    string `json:"text"`
+	ID      int32  `json:"id"`
+	Start   int    `json:"start"`
+	End     int    `json:"end"`
+	Special bool   `json:"special"`
+	Word    int    `json:"-"` // word number, -1 for special tokens
+	Pair    bool   `json:"pair,omitempty"`
+}
+
+// Window is one run of the network over a part of the input.
+type Window struct {
+	Example Example
+	Tokens  []Token
+	First   int // index of the first non-special token in the list of all non-special tokens
+}
+
+// Encoded is an input made ready: one window for images and short texts, overlapping windows for long texts.
+type Encoded struct {
+	Windows []Window
+	Unknown float64 // share of [UNK] among the non-special tokens
+}
+
+// Target selects the scalar that is reported and differentiated. Index points into the output: {class},
+// {token, class}, {start, end} for question answering (the sum of both logits), {dim} for embeddings; empty means
+// the predicted class. Quantity is "logit" (default), "logprob", "prob" or "diff" (logit at Index minus logit at
+// Minus).
+type Target struct {
+	Index    []int
+	Quantity string
+	Minus    []int
+}
+
+// RunSpec says what to compute beside the output.
+type RunSpec struct {
+	Taps    []string          // values to return
+	Target  *Target           // scalar to report
+	Wrt     []string          // taps to differentiate the target with respect to
+	Patch   map[string]Tensor // tap -> value written instead, the same for all examples of the batch
+	Threads int               // 0 = GOMAXPROCS
+}
+
+// Result belongs to one example. Output holds logits: (C), (T,C) for token tasks, (2,T) for question answering
+// (start, end), an embedding (D).
+type Result struct {
+	Output Tensor
+	Taps   map[string]Tensor
+	Value  float64 // the target's scalar
+	Grads  map[string]Tensor
+}
+
+// LabelScore is one class of a classification.
+type LabelScore struct {
+	Label string  `json:"label"`
+	Index int     `json:"index"`
+	Score float64 `json:"score"`
+	Logit float64 `json:"logit"`
+}
+
+// Entity is one span found by token classification; Start and End count characters, Index is the first token.
+type Entity struct {
+	Label string  `json:"label"`
+	Score float64 `json:"score"`
+	Text  string  `json:"text"`
+	Start int     `json:"start"`
+	End   int     `json:"end"`
+	Index int     `json:"index"`
+}
+
+// WindowNote says which characters one window of a long text covered.
+type WindowNote struct {
+	Start  int `json:"start"`
+	End    int `json:"end"`
+	Tokens int `json:"tokens"`
+}
+
+// Prediction is the answer of a model's task. Labels are sorted best first.
+type Prediction struct {
+	Task     string       `json:"task"`
+	Labels   []LabelScore `json:"labels,omitempty"`
+	Entities []Entity     `json:"entities,omitempty"`
+	Tokens   []Token      `json:"tokens,omitempty"`
+	Windows  []WindowNote `json:"windows,omitempty"`
+	Unknown  float64      `json:"unknown"`
+	// Vector is the embedding of feature-extraction, Answer the span of question answering.
+	Vector []float32 `json:"vector,omitempty"`
+	Answer *Entity   `json:"answer,omitempty"`
+}
