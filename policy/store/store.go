@@ -1,0 +1,3 @@
+// Package store keeps policies, users, sessions, API keys and subject keys in
+// the database.
+package store
