@@ -1,0 +1,169 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/gowebpki/jcs"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// LeafVersion is the value of the field "v" of every leaf written today.
+const LeafVersion = 1
+
+// MaxLeaf is the largest leaf in bytes.
+const MaxLeaf = 4096
+
+// TimeFormat is the only way times are written in leaves, promises and
+// checkpoints: UTC with milliseconds, so that text order is time order.
+const TimeFormat = "2006-01-02T15:04:05.000Z"
+
+var (
+	// ErrEvent means that an event breaks a rule of the leaf (unknown kind, a
+	// field that does not match its pattern, too many bytes).
+	ErrEvent = errors.New("event refused")
+	// ErrLeaf means that bytes are not a canonical leaf.
+	ErrLeaf = errors.New("not a canonical leaf")
+)
+
+// Event is what happened, in the words a leaf may hold. Every identifier is
+// opaque; free text enters only through Commitments. The zero values of Version,
+// ID and Time are filled by the log when the event is appended.
+type Event struct {
+	Version   int    `json:"v"`
+	Workspace string `json:"workspace"` // ULID
+	ID        string `json:"id"`        // ULID of the event
+	Code      string `json:"code"`      // a registered kind: PREDICTION.MADE.OK
+	Time      string `json:"time"`      // TimeFormat
+
+	Actor      string `json:"actor"`                  // user:ULID, key:ULID, user:local, system or anonymous
+	OnBehalfOf string `json:"on_behalf_of,omitempty"` // subject:ULID or user:ULID
+	Auth       string `json:"auth,omitempty"`         // password, demo-link, api-key, local-file, ...
+	Request    string `json:"request,omitempty"`      // ULID of the request
+	Object     string `json:"object,omitempty"`       // kind:ULID, kind:slug or kind:number
+	Digest     string `json:"digest,omitempty"`       // SHA-256 of the object, hex; never of personal data
+	Action     string `json:"action,omitempty"`       // the policy's action word
+
+	Decision    *Decision         `json:"decision,omitempty"`
+	Model       *Model            `json:"model,omitempty"`
+	Commitments map[string]string `json:"commitments,omitempty"` // name -> HMAC-SHA-256 hex, see Commit
+	Purpose     string            `json:"purpose,omitempty"`
+	LegalBasis  string            `json:"legal_basis,omitempty"`
+	DataClasses []string          `json:"data_classes,omitempty"`
+	Human       *Human            `json:"human,omitempty"`
+	Reason      string            `json:"reason,omitempty"`  // closed code
+	Codes       map[string]string `json:"codes,omitempty"`   // name -> closed code, names fixed by the kind
+	Numbers     map[string]int64  `json:"numbers,omitempty"` // name -> count, names fixed by the kind
+}
+
+// Decision is the policy's answer as it is logged. Asked holds everything the
+// policy looked at, so that the decision can be made again from the leaf and a
+// packed snapshot of the policy alone.
+type Decision struct {
+	Effect        string   `json:"effect"` // allow or deny
+	Reason        string   `json:"reason"` // closed code
+	PolicyVersion int64    `json:"policy_version"`
+	PolicyHash    string   `json:"policy_hash"` // SHA-256 hex of the packed snapshot
+	Rules         []string `json:"rules,omitempty"`
+	Asked         Asked    `json:"asked"`
+}
+
+// Asked is the question a policy answered. Context holds what conditions looked
+// at beyond purpose and data class, by condition name.
+type Asked struct {
+	Workspace string            `json:"workspace"`
+	Subject   string            `json:"subject"`
+	Roles     []string          `json:"roles,omitempty"`
+	Action    string            `json:"action"`
+	Object    string            `json:"object"`
+	Purpose   string            `json:"purpose,omitempty"`
+	DataClass string            `json:"data_class,omitempty"`
+	Context   map[string]string `json:"context,omitempty"`
+}
+
+// Model names the model that acted, by its registry slug and its content.
+type Model struct {
+	ID      string `json:"id"`
+	Version string `json:"version,omitempty"`
+	Digest  string `json:"digest,omitempty"`
+}
+
+// Human says what a person did with the machine's answer.
+type Human struct {
+	Reviewer   string `json:"reviewer,omitempty"`
+	Outcome    string `json:"outcome,omitempty"`
+	OverrideOf string `json:"override_of,omitempty"`
+}
+
+// FormatTime writes t as leaves hold times.
+func FormatTime(t time.Time) string { return t.UTC().Format(TimeFormat) }
+
+// ParseTime is the inverse of FormatTime; any other spelling is an error.
+func ParseTime(s string) (time.Time, error) {
+	t, err := time.Parse(TimeFormat, s)
+	if err != nil || FormatTime(t) != s {
+		return time.Time{}, fmt.Errorf("audit: time %q is not written as %s", clip(s), TimeFormat)
+	}
+	return t, nil
+}
+
+// Canonical returns the leaf: RFC 8785 JSON of at most MaxLeaf bytes, every
+// field matched against its pattern. Errors wrap ErrEvent, name the field and
+// never repeat its value.
+func (e Event) Canonical() ([]byte, error) {
+	if err := e.validate(); err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(e)
+	if err != nil {
+		return nil, fmt.Errorf("audit: encoding event: %w", err)
+	}
+	leaf, err := jcs.Transform(raw)
+	if err != nil {
+		return nil, fmt.Errorf("audit: canonicalising event: %w", err)
+	}
+	if len(leaf) > MaxLeaf {
+		return nil, fmt.Errorf("audit: leaf of %d bytes is over the %d allowed: %w", len(leaf), MaxLeaf, ErrEvent)
+	}
+	return leaf, nil
+}
+
+// ParseLeaf is the inverse of Canonical and as strict: bytes that Canonical
+// would not have written are refused with ErrLeaf.
+func ParseLeaf(leaf []byte) (Event, error) {
+	var e Event
+	if len(leaf) > MaxLeaf {
+		return e, fmt.Errorf("audit: leaf of %d bytes is over the %d allowed: %w", len(leaf), MaxLeaf, ErrLeaf)
+	}
+	if err := decodeStrict(leaf, &e); err != nil {
+		return Event{}, fmt.Errorf("audit: leaf: %w: %w", ErrLeaf, err)
+	}
+	again, err := e.Canonical()
+	if err != nil {
+		return Event{}, fmt.Errorf("audit: leaf: %w: %w", ErrLeaf, err)
+	}
+	if !bytes.Equal(again, leaf) {
+		return Event{}, fmt.Errorf("audit: leaf is valid JSON but not in canonical form: %w", ErrLeaf)
+	}
+	return e, nil
+}
+
+// LeafHash is the RFC 6962 leaf hash of a leaf.
+func LeafHash(leaf []byte) tlog.Hash { return tlog.RecordHash(leaf) }
+
+// decodeStrict decodes exactly one JSON value without unknown fields.
+func decodeStrict(data []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("bytes after the value")
+	}
+	return nil
+}
