@@ -1,0 +1,78 @@
+// Package kernel holds the arithmetic of the engine: matrix products, convolutions, pooling, reductions, normalisations and elementary functions on float32.
+//
+// Every kernel computes the same bits on every CPU level, for every thread count and for every way the work is split (the numeric contract):
+//   - an element of a matrix product is one chain of single-rounded fused multiply-adds over k = 0..K-1 starting at +0, then bias, residual, activation;
+//   - a reduction over a row uses 16 virtual lanes (lane j takes elements j, j+16, ...), folded 8, 4, 2, 1;
+//   - elementary functions are fixed lists of fused multiply-adds.
+//
+// The payload of a NaN is the one thing not promised. Shapes that do not fit panic with constant text; the engine recovers them at its edge.
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+)
+
+// Level names a set of instructions that kernels may use.
+type Level string
+
+// The levels, slowest first. Generic is portable Go and exists everywhere.
+const (
+	Generic Level = "generic"
+	AVX2    Level = "avx2"
+	AVX512  Level = "avx512"
+)
+
+var (
+	current    atomic.Pointer[table]
+	levelError error
+)
+
+// Current is the level that kernels run at: the best this machine has, unless VITRINE_CPU forces another.
+func Current() Level { return current.Load().level }
+
+// Levels lists the levels this machine and build have, slowest first.
+func Levels() []Level {
+	out := make([]Level, len(tables))
+	for i, t := range tables {
+		out[i] = t.level
+	}
+	return out
+}
+
+// LevelError says why the level forced by VITRINE_CPU cannot be used, or nil. Kernels then run at the best level;
+// a command must refuse to go on, because the caller asked for something else.
+func LevelError() error { return levelError }
+
+// SetLevel switches the level for a test and returns the way back. It panics on a level the machine lacks.
+// It must not be called while kernels run.
+func SetLevel(l Level) (restore func()) {
+	for _, t := range tables {
+		if t.level == l {
+			old := current.Swap(t)
+			return func() { current.Store(old) }
+		}
+	}
+	panic("kernel: level not available on this machine")
+}
+
+func init() {
+	current.Store(tables[len(tables)-1])
+	want, ok := os.LookupEnv("VITRINE_CPU")
+	if !ok || want == "" {
+		return
+	}
+	for _, t := range tables {
+		if string(t.level) == want {
+			current.Store(t)
+			return
+		}
+	}
+	switch want {
+	case string(AVX512), string(AVX2), "neon":
+		levelError = fmt.Errorf("kernel: VITRINE_CPU=%s: this machine or build has no such level (it has %v)", want, Levels())
+	default:
+		levelError = fmt.Errorf("kernel: VITRINE_CPU=%q: unknown level; use one of %v", want, Levels())
+	}
+}
