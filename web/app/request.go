@@ -1,0 +1,102 @@
+package app
+
+import (
+	"time"
+)
+
+// PredictRequest asks a model about one input: a text, with an optional second
+// text, or an encoded picture (PNG or JPEG).
+type PredictRequest struct {
+	Model     string  `json:"model"` // name, name@version or digest
+	Text      *string `json:"text,omitempty"`
+	Pair      *string `json:"pair,omitempty"`
+	Image     []byte  `json:"image,omitempty"`
+	Purpose   string  `json:"purpose,omitempty"`    // "" = unspecified
+	DataClass string  `json:"data_class,omitempty"` // "" = internal
+	Subject   string  `json:"subject,omitempty"`    // the person concerned; stored as a keyed pseudonym only
+	RequestID string  `json:"-"`
+	// Explain, if not nil, explains the answer in the same call, as an event of its own.
+	Explain *ExplainRequest `json:"explain,omitempty"`
+}
+
+// ExplainRequest asks why a stored prediction came out as it did.
+type ExplainRequest struct {
+	Method    string         `json:"method"`
+	Params    map[string]any `json:"params,omitempty"`
+	Target    string         `json:"target,omitempty"` // "" = the predicted class; a label or an index
+	Seed      uint64         `json:"seed,omitempty"`
+	RequestID string         `json:"-"`
+}
+
+// PreviewRequest asks what a prediction would see and store. Nothing is kept.
+type PreviewRequest struct {
+	Model     string  `json:"model"`
+	Text      *string `json:"text,omitempty"`
+	Pair      *string `json:"pair,omitempty"`
+	Image     []byte  `json:"image,omitempty"`
+	Purpose   string  `json:"purpose,omitempty"`
+	DataClass string  `json:"data_class,omitempty"`
+}
+
+// Page asks for one part of a long list, newest first. Before is the cursor that
+// the part before ended with ("" = the newest); Limit is capped at 200, 0 = 50.
+type Page struct {
+	Before string
+	Limit  int
+}
+
+// PredictionQuery filters the list of predictions; empty fields match everything.
+type PredictionQuery struct {
+	Page
+	Model, Purpose, Actor, Label string
+	After, Until                 time.Time
+}
+
+// EventQuery filters the audit log; empty fields match everything.
+type EventQuery struct {
+	Page
+	Kind     string // PREDICTION.MADE.OK, or a prefix: PREDICTION
+	Actor    string // "user:01J…"
+	Model    string // name or name@version
+	Decision string // allow or deny
+	Object   string
+	After    time.Time
+	Until    time.Time
+	From, To *int64 // indexes, From included, To excluded
+}
+
+// ExportRequest asks for a file of log entries.
+type ExportRequest struct {
+	Format string `json:"format"` // pack, csv, jsonl
+	EventQuery
+	Language  string `json:"language,omitempty"` // of report.html: en or zh-Hans
+	RequestID string `json:"-"`
+}
+
+// PolicyChange is one edit of the matrix. Cells are applied in order on top of the
+// version Base; a Base that is not the current version is refused with ErrConflict.
+type PolicyChange struct {
+	Base      int64        `json:"base"`
+	Cells     []PolicyCell `json:"cells"`
+	Reason    string       `json:"reason"`
+	RequestID string       `json:"-"`
+}
+
+// PolicyCell sets what one role may do: Effect allow, deny or none (no rule).
+// Condition and Obligations nil keep what the cell's rule has.
+type PolicyCell struct {
+	Role        string             `json:"role"`
+	Action      string             `json:"action"`
+	Effect      string             `json:"effect"`
+	Condition   *string            `json:"condition,omitempty"`
+	Obligations *ObligationsChange `json:"obligations,omitempty"`
+}
+
+// ObligationsChange replaces the obligations of a cell's rule.
+type ObligationsChange struct {
+	Mask             []string `json:"mask"`
+	ExplanationLevel string   `json:"explanation_level"`
+	ForbidMethods    []string `json:"forbid_methods"`
+	Round            *int     `json:"round"`
+	ModelSeesClear   bool     `json:"model_sees_clear"`
+}
