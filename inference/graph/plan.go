@@ -1,0 +1,163 @@
+package graph
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"sync"
+)
+
+// Plan is a compiled graph: an order of execution and a place in the arena for every value. It is immutable and
+// safe for concurrent runs.
+type Plan struct {
+	nodes   []Node
+	steps   []step
+	place   []span // per node; length 0 for inputs and nodes not computed
+	root    []ID   // views share the buffer of their root
+	arena   int    // floats
+	outputs []ID
+	pool    sync.Pool
+}
+
+type step struct{ node ID }
+
+type span struct{ off, n int }
+
+// alignment of values in the arena, in floats: one cache line.
+const alignment = 16
+
+// Compile fuses, orders and places the nodes that outputs need. Fuse false leaves the graph as built (tests
+// compare the two). The graph must not be changed afterwards.
+func Compile(g *Graph, outputs []ID, fuse bool) (*Plan, error) {
+	if g.err != nil {
+		return nil, g.err
+	}
+	if fuse {
+		g.fuse(outputs)
+	}
+	_, live := g.uses(outputs)
+	p := &Plan{nodes: g.Nodes, outputs: outputs, place: make([]span, len(g.Nodes)), root: make([]ID, len(g.Nodes))}
+	for i := range g.Nodes {
+		p.root[i] = ID(i)
+		if g.Nodes[i].Op.View && live[i] {
+			p.root[i] = p.root[g.Nodes[i].In[0]]
+		}
+		if live[i] && g.Nodes[i].Op != inputOp && !g.Nodes[i].Op.View {
+			p.steps = append(p.steps, step{ID(i)})
+		}
+	}
+	return p, p.layout()
+}
+
+// Bytes is the memory one run takes, inputs excluded.
+func (p *Plan) Bytes() int64 { return int64(p.arena) * 4 }
+
+// Steps is the number of kernels one run calls.
+func (p *Plan) Steps() int { return len(p.steps) }
+
+// layout gives every computed value its span. A span is free again after the last step that reads it.
+func (p *Plan) layout() error {
+	last := make(map[ID]int, len(p.steps))
+	for s, st := range p.steps {
+		for _, in := range p.nodes[st.node].In {
+			last[p.root[in]] = s
+		}
+	}
+	for _, id := range p.outputs {
+		last[p.root[id]] = math.MaxInt
+	}
+	var heap freeList
+	for s, st := range p.steps {
+		n := &p.nodes[st.node]
+		size := Size(n.Shape)
+		if size > math.MaxInt32 {
+			return fmt.Errorf("graph: a value of %d elements is too large", size)
+		}
+		rounded := (size + alignment - 1) / alignment * alignment
+		if donor := p.donor(n, s, last, size); donor != None {
+			p.place[st.node] = p.place[donor]
+			last[donor] = -1
+		} else {
+			p.place[st.node] = span{heap.take(rounded), size}
+		}
+		for _, in := range n.In {
+			r := p.root[in]
+			if last[r] == s && p.place[r].n > 0 {
+				heap.give(p.place[r].off, (p.place[r].n+alignment-1)/alignment*alignment)
+				last[r] = -1
+			}
+		}
+	}
+	p.arena = heap.top
+	return nil
+}
+
+// donor returns the operand whose buffer the node may take over.
+func (p *Plan) donor(n *Node, s int, last map[ID]int, size int) ID {
+	for _, j := range n.Op.InPlace {
+		if j >= len(n.In) {
+			continue
+		}
+		r := p.root[n.In[j]]
+		if last[r] != s || p.place[r].n != size {
+			continue
+		}
+		shared := false
+		for k, in := range n.In {
+			shared = shared || (k != j && p.root[in] == r)
+		}
+		if !shared {
+			return r
+		}
+	}
+	return None
+}
+
+// freeList hands out ranges of the arena, best fit first, and merges neighbours.
+type freeList struct {
+	free []span
+	top  int
+}
+
+func (h *freeList) take(n int) int {
+	best := -1
+	for i, f := range h.free {
+		if f.n >= n && (best < 0 || f.n < h.free[best].n) {
+			best = i
+		}
+	}
+	if best < 0 {
+		// The last free range may grow at the end of the arena.
+		if k := len(h.free); k > 0 && h.free[k-1].off+h.free[k-1].n == h.top {
+			off := h.free[k-1].off
+			h.free = h.free[:k-1]
+			h.top = off + n
+			return off
+		}
+		off := h.top
+		h.top += n
+		return off
+	}
+	off := h.free[best].off
+	h.free[best].off += n
+	h.free[best].n -= n
+	if h.free[best].n == 0 {
+		h.free = append(h.free[:best], h.free[best+1:]...)
+	}
+	return off
+}
+
+func (h *freeList) give(off, n int) {
+	i := sort.Search(len(h.free), func(i int) bool { return h.free[i].off > off })
+	h.free = append(h.free, span{})
+	copy(h.free[i+1:], h.free[i:])
+	h.free[i] = span{off, n}
+	if i+1 < len(h.free) && off+n == h.free[i+1].off {
+		h.free[i].n += h.free[i+1].n
+		h.free = append(h.free[:i+1], h.free[i+2:]...)
+	}
+	if i > 0 && h.free[i-1].off+h.free[i-1].n == h.free[i].off {
+		h.free[i-1].n += h.free[i].n
+		h.free = append(h.free[:i], h.free[i+1:]...)
+	}
+}
