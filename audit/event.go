@@ -35,7 +35,7 @@ var (
 // ID and Time are filled by the log when the event is appended.
 type Event struct {
 	Version   int    `json:"v"`
-	Workspace string `json:"workspace"` // ULID
+	Workspace string `json:"workspace"` // ULID or slug
 	ID        string `json:"id"`        // ULID of the event
 	Code      string `json:"code"`      // a registered kind: PREDICTION.MADE.OK
 	Time      string `json:"time"`      // TimeFormat
@@ -72,17 +72,21 @@ type Decision struct {
 	Asked         Asked    `json:"asked"`
 }
 
-// Asked is the question a policy answered. Context holds what conditions looked
-// at beyond purpose and data class, by condition name.
+// Asked is the question a policy answered; its JSON is that of the policy's own
+// request, so that it can be put again to a packed snapshot. Context holds what
+// conditions looked at (purpose, data_class, method, auth, ...).
 type Asked struct {
 	Workspace string            `json:"workspace"`
-	Subject   string            `json:"subject"`
-	Roles     []string          `json:"roles,omitempty"`
+	Subject   Asker             `json:"subject"`
 	Action    string            `json:"action"`
 	Object    string            `json:"object"`
-	Purpose   string            `json:"purpose,omitempty"`
-	DataClass string            `json:"data_class,omitempty"`
 	Context   map[string]string `json:"context,omitempty"`
+}
+
+// Asker is who asked: an opaque id with its kind and the roles held then.
+type Asker struct {
+	ID    string   `json:"id"`
+	Roles []string `json:"roles,omitempty"`
 }
 
 // Model names the model that acted, by its registry slug and its content.

@@ -110,7 +110,8 @@ func fillSample(k Kind) Event {
 			object = "model:example"
 		}
 		e.Decision = &Decision{Effect: effect, Reason: reason, PolicyVersion: 1, PolicyHash: hex64, Rules: []string{"r1"},
-			Asked: Asked{Workspace: ulid, Subject: e.Actor, Roles: []string{"analyst"}, Action: action, Object: object, Purpose: "unspecified"}}
+			Asked: Asked{Workspace: ulid, Subject: Asker{ID: e.Actor, Roles: []string{"analyst"}}, Action: action, Object: object,
+				Context: map[string]string{"purpose": "unspecified", "data_class": "internal"}}}
 	}
 	for i, n := range k.Commitments {
 		if e.Commitments == nil {

@@ -9,11 +9,14 @@ import (
 // The patterns of everything a leaf may hold. Nothing here can spell a sentence:
 // no pattern admits a space, an at sign or a letter outside ASCII.
 const (
-	pULID = `[0-7][0-9A-HJKMNP-TV-Z]{25}`
-	pSlug = `[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?`
+	pULID  = `[0-7][0-9A-HJKMNP-TV-Z]{25}`
+	pModel = `[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,94}[A-Za-z0-9])?` // registry names; hub names hold a slash
+	pSlug  = `[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?`
 )
 
 var (
+	reSpace   = regexp.MustCompile(`^(?:` + pULID + `|` + pSlug + `)$`)
+	reModel   = regexp.MustCompile(`^` + pModel + `$`)
 	reULID    = regexp.MustCompile(`^` + pULID + `$`)
 	reHex     = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	reCode    = regexp.MustCompile(`^` + pSlug + `$`)
@@ -23,9 +26,9 @@ var (
 	reActor   = regexp.MustCompile(`^(?:user:` + pULID + `|key:` + pULID + `|user:local|system|anonymous)$`)
 	reSubject = regexp.MustCompile(`^(?:subject|user|key):` + pULID + `$`)
 	reAsker   = regexp.MustCompile(`^(?:(?:user|key):` + pULID + `|user:local|system|anonymous|role:` + pSlug + `)$`)
-	reObject  = regexp.MustCompile(`^(?:prediction|explanation|model|user|key|session|policy|export|log|subject|job|page|request|review|proposal):(?:` + pULID + `|` + pSlug + `)$`)
+	reObject  = regexp.MustCompile(`^(?:model:` + pModel + `(?:@` + pSlug + `)?|(?:prediction|explanation|user|key|session|policy|export|log|subject|job|page|request|review|proposal):(?:` + pULID + `|` + pSlug + `))$`)
 	reAction  = regexp.MustCompile(`^[a-z]+(?:\.[a-z]+)?$`)
-	reAsked   = regexp.MustCompile(`^[a-z]{2,16}(?::(?:\*|` + pULID + `|` + pSlug + `(?:@` + pSlug + `)?))?$`)
+	reAsked   = regexp.MustCompile(`^[a-z]{2,16}(?::(?:\*|` + pModel + `(?:@` + pSlug + `)?))?$`)
 )
 
 const (
@@ -89,7 +92,7 @@ func run(checks []check) error {
 
 func (e Event) validateFields() error {
 	checks := []check{
-		{"workspace", e.Workspace, reULID, true},
+		{"workspace", e.Workspace, reSpace, true},
 		{"id", e.ID, reULID, true},
 		{"actor", e.Actor, reActor, true},
 		{"on_behalf_of", e.OnBehalfOf, reSubject, false},
@@ -103,7 +106,7 @@ func (e Event) validateFields() error {
 		{"reason", e.Reason, reCode, false},
 	}
 	if m := e.Model; m != nil {
-		checks = append(checks, check{"model.id", m.ID, reCode, true}, check{"model.version", m.Version, reVersion, false}, check{"model.digest", m.Digest, reHex, false})
+		checks = append(checks, check{"model.id", m.ID, reModel, true}, check{"model.version", m.Version, reVersion, false}, check{"model.digest", m.Digest, reHex, false})
 	}
 	if h := e.Human; h != nil {
 		checks = append(checks, check{"human.reviewer", h.Reviewer, reActor, false}, check{"human.outcome", h.Outcome, reCode, false}, check{"human.override_of", h.OverrideOf, reULID, false})
@@ -152,24 +155,22 @@ func (d *Decision) validate() error {
 	if d.PolicyVersion < 0 || d.PolicyVersion > maxNumber {
 		return fmt.Errorf("audit: decision.policy_version is out of range: %w", ErrEvent)
 	}
-	if len(d.Rules) > maxList || len(d.Asked.Roles) > maxList || len(d.Asked.Context) > maxList {
+	if len(d.Rules) > maxList || len(d.Asked.Subject.Roles) > maxList || len(d.Asked.Context) > maxList {
 		return fmt.Errorf("audit: decision has a list of more than %d entries: %w", maxList, ErrEvent)
 	}
 	checks := []check{
 		{"decision.reason", d.Reason, reCode, true},
 		{"decision.policy_hash", d.PolicyHash, reHex, true},
-		{"decision.asked.workspace", d.Asked.Workspace, reULID, true},
-		{"decision.asked.subject", d.Asked.Subject, reAsker, true},
+		{"decision.asked.workspace", d.Asked.Workspace, reSpace, true},
+		{"decision.asked.subject.id", d.Asked.Subject.ID, reAsker, true},
 		{"decision.asked.action", d.Asked.Action, reAction, true},
 		{"decision.asked.object", d.Asked.Object, reAsked, true},
-		{"decision.asked.purpose", d.Asked.Purpose, reCode, false},
-		{"decision.asked.data_class", d.Asked.DataClass, reCode, false},
 	}
 	for _, r := range d.Rules {
 		checks = append(checks, check{"decision.rules", r, reRule, true})
 	}
-	for _, r := range d.Asked.Roles {
-		checks = append(checks, check{"decision.asked.roles", r, reRule, true})
+	for _, r := range d.Asked.Subject.Roles {
+		checks = append(checks, check{"decision.asked.subject.roles", r, reRule, true})
 	}
 	for n, v := range d.Asked.Context {
 		checks = append(checks, check{"decision.asked.context", n, reName, true}, check{"decision.asked.context", v, reVersion, true})
