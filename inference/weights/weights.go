@@ -1,48 +1,100 @@
-// Package weights reads published checkpoints: safetensors files, single or sharded.
+// Package weights reads published checkpoints: safetensors files, single or sharded, and the digests of their
+// files. A checkpoint is hostile input: every size is checked against the file before anything is allocated.
 package weights
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
 )
 
-// Errors of this package.
 var (
-	ErrFormat      = errors.New("weights: malformed file")
+	// ErrFormat: the file contradicts itself or the format.
+	ErrFormat = errors.New("weights: malformed checkpoint")
+	// ErrUnsupported: a known format or type that is not read.
 	ErrUnsupported = errors.New("weights: not supported")
 )
 
-// Tensor describes one stored tensor.
+// Tensor is one stored tensor. Its values are read from the file on demand.
 type Tensor struct {
 	Name  string
 	DType string // F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL
 	Shape []int
-	data  []byte
+	src   source
+	off   int64
+	size  int64
 }
 
-// File is an opened safetensors file (or a sharded set of them).
+// Elements is the number of values.
+func (t *Tensor) Elements() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
+// File is a set of tensors from one safetensors file or from all shards of an index.
 type File struct {
 	tensors map[string]*Tensor
-	closers []func() error
+	sources []source
 }
 
-// Open opens one safetensors file of fsys.
-func Open(fsys fs.FS, name string) (*File, error) { return nil, ErrUnsupported }
+// Open opens one safetensors file of fsys. A file on disk is memory-mapped.
+func Open(fsys fs.FS, name string) (*File, error) {
+	f := &File{tensors: map[string]*Tensor{}}
+	if err := f.add(fsys, name); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// add reads one file's header and enters its tensors.
+func (f *File) add(fsys fs.FS, name string) error {
+	src, err := openSource(fsys, name)
+	if err != nil {
+		return fmt.Errorf("weights: opening %s: %w", name, err)
+	}
+	f.sources = append(f.sources, src)
+	tensors, err := readHeader(src)
+	if err != nil {
+		return fmt.Errorf("weights: reading %s: %w", name, err)
+	}
+	for _, t := range tensors {
+		if f.tensors[t.Name] != nil {
+			return fmt.Errorf("%w: %s: tensor %q is in two files", ErrFormat, name, t.Name)
+		}
+		f.tensors[t.Name] = t
+	}
+	return nil
+}
 
 // Names lists the stored tensors, sorted.
-func (f *File) Names() []string { return nil }
+func (f *File) Names() []string {
+	out := make([]string, 0, len(f.tensors))
+	for n := range f.tensors {
+		out = append(out, n)
+	}
+	slices.Sort(out)
+	return out
+}
 
 // Tensor finds a tensor by name.
-func (f *File) Tensor(name string) (*Tensor, bool) { t, ok := f.tensors[name]; return t, ok }
+func (f *File) Tensor(name string) (*Tensor, bool) {
+	t, ok := f.tensors[name]
+	return t, ok
+}
 
-// Float32 returns the values widened (F32, F16, BF16) or rounded (F64) to float32.
-func (t *Tensor) Float32() ([]float32, error) { return nil, ErrUnsupported }
-
-// Float64 returns the values of a floating tensor as float64.
-func (t *Tensor) Float64() ([]float64, error) { return nil, ErrUnsupported }
-
-// Int64 returns the values of an integer or boolean tensor.
-func (t *Tensor) Int64() ([]int64, error) { return nil, ErrUnsupported }
-
-// Close releases the file's mapping.
-func (f *File) Close() error { return nil }
+// Close releases the files. Values read before stay valid.
+func (f *File) Close() error {
+	var first error
+	for _, s := range f.sources {
+		if err := s.Close(); err != nil && first == nil {
+			first = err
+		}
+	}
+	f.sources = nil
+	return first
+}

@@ -1,0 +1,8 @@
+//go:build !unix && !windows
+
+package weights
+
+import "os"
+
+// mapFile reports that files cannot be mapped here; they are read instead.
+func mapFile(*os.File, int64) ([]byte, func() error, error) { return nil, nil, ErrUnsupported }

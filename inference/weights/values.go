@@ -1,0 +1,104 @@
+package weights
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// Float32 returns the values: F32 as stored, F16 and BF16 widened (exact), F64 rounded to nearest.
+func (t *Tensor) Float32() ([]float32, error) {
+	raw, err := t.raw()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float32, t.Elements())
+	switch t.DType {
+	case "F32":
+		for i := range out {
+			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		}
+	case "F16":
+		for i := range out {
+			out[i] = halfToFloat(binary.LittleEndian.Uint16(raw[2*i:]))
+		}
+	case "BF16":
+		for i := range out {
+			out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(raw[2*i:])) << 16)
+		}
+	case "F64":
+		for i := range out {
+			out[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:])))
+		}
+	default:
+		return nil, fmt.Errorf("%w: tensor %q holds %s where floats are expected", ErrFormat, t.Name, t.DType)
+	}
+	return out, nil
+}
+
+// Float64 returns the values of a floating tensor, exactly.
+func (t *Tensor) Float64() ([]float64, error) {
+	out := make([]float64, t.Elements())
+	if t.DType == "F64" {
+		raw, err := t.raw()
+		if err != nil {
+			return nil, err
+		}
+		for i := range out {
+			out[i] = math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:]))
+		}
+		return out, nil
+	}
+	f, err := t.Float32()
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		out[i] = float64(f[i])
+	}
+	return out, nil
+}
+
+// Int64 returns the values of an integer or boolean tensor.
+func (t *Tensor) Int64() ([]int64, error) {
+	raw, err := t.raw()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]int64, t.Elements())
+	for i := range out {
+		switch t.DType {
+		case "I64":
+			out[i] = int64(binary.LittleEndian.Uint64(raw[8*i:]))
+		case "I32":
+			out[i] = int64(int32(binary.LittleEndian.Uint32(raw[4*i:])))
+		case "I16":
+			out[i] = int64(int16(binary.LittleEndian.Uint16(raw[2*i:])))
+		case "I8":
+			out[i] = int64(int8(raw[i]))
+		case "U8", "BOOL":
+			out[i] = int64(raw[i])
+		default:
+			return nil, fmt.Errorf("%w: tensor %q holds %s where integers are expected", ErrFormat, t.Name, t.DType)
+		}
+	}
+	return out, nil
+}
+
+func (t *Tensor) raw() ([]byte, error) { return t.src.Bytes(t.off, t.size) }
+
+// halfToFloat widens an IEEE binary16, exactly.
+func halfToFloat(h uint16) float32 {
+	sign := uint32(h&0x8000) << 16
+	exp := uint32(h>>10) & 0x1f
+	frac := uint32(h) & 0x3ff
+	switch exp {
+	case 0:
+		// A subnormal is frac · 2^-24, exact in float32.
+		f := float32(frac) * (1.0 / (1 << 24))
+		return math.Float32frombits(math.Float32bits(f) | sign)
+	case 31:
+		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
+	}
+	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
+}
