@@ -96,3 +96,11 @@ func ReLUGrad(dst, dy, x []float32) {
 		}
 	}
 }
+
+// fma3Generic sets dst = a*b + dst, rounded once.
+func fma3Generic(dst, a, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = FMA(a[i], b[i], dst[i])
+	}
+}

@@ -55,7 +55,7 @@ func MatMul(threads, batch, m, n, k int, a, b, c []float32, transA, transB bool)
 		t := scratch(panelsOf(n) * k * panelWidth)
 		defer release(t)
 		packInto(*t, bi, k, n, transB)
-		p := Panel{K: k, N: n, data: *t}
+		p := Panel{K: k, N: n, data: *t, plain: plainOperand(bi)}
 		gemmGrid(1, m, ai, k, &p, c[i*m*n:(i+1)*m*n], n, Epilogue{})
 	})
 }

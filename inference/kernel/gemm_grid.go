@@ -1,29 +1,78 @@
 package kernel
 
+// depth is how many k one call of a tile covers: the strip of B (depth × 64 values) stays in the second-level cache while all rows of a unit pass over it.
+// A chain continues from the stored value, so the blocking does not show in the bits.
+const depth = 384
+
+// unitPanels is the width of a unit in panels, unitRows its height.
+const (
+	unitPanels = 4
+	unitRows   = 96
+)
+
 // gemmGrid splits C into units and runs the tile of the current level over them.
 func gemmGrid(threads, m int, a []float32, lda int, b *Panel, c []float32, ldc int, ep Epilogue) {
-	k, n := b.K, b.N
-	Parallel(threads, panelsOf(n), func(u int) {
-		j0 := u * panelWidth
-		w := min(panelWidth, n-j0)
-		for i := range m {
-			var acc [panelWidth]float32
-			row := a[i*lda:]
-			for kk := range k {
-				bb := b.data[j0*k+kk*panelWidth:]
-				for j := range acc {
-					acc[j] = FMA(row[kk], bb[j], acc[j])
-				}
-			}
-			copy(c[i*ldc+j0:i*ldc+j0+w], acc[:])
-		}
-		finish(c, ldc, 0, m, j0, j0+w, ep)
+	cols := (panelsOf(b.N) + unitPanels - 1) / unitPanels
+	h := unitHeight(workers(threads), m, cols)
+	t := current.Load()
+	plain := t.fused || (b.plain && m > 1 && plainRows(a, m, b.K, lda))
+	Parallel(threads, cols*((m+h-1)/h), func(u int) {
+		i0 := u / cols * h
+		gemmUnit(t, min(h, m-i0), a[i0*lda:], lda, b, u%cols*unitPanels, c, i0, ldc, ep, plain)
 	})
 }
 
+// unitHeight chooses the rows of a unit: a multiple of the tile height, lower where too few units would be left for the threads.
+func unitHeight(threads, m, cols int) int {
+	h := min(m, unitRows)
+	for h > 12 && cols*((m+h-1)/h) < 4*threads {
+		h = (h/2 + 5) / 6 * 6
+	}
+	return max(h, 1)
+}
+
+func plainRows(a []float32, m, k, lda int) bool {
+	if lda == k {
+		return plainOperand(a[:m*k])
+	}
+	for i := range m {
+		if !plainOperand(a[i*lda : i*lda+k]) {
+			return false
+		}
+	}
+	return true
+}
+
+// gemmUnit computes rows i0.. of C and up to unitPanels panels from p0 on; a starts at its first row.
+func gemmUnit(t *table, rows int, a []float32, lda int, b *Panel, p0 int, c []float32, i0, ldc int, ep Epilogue, plain bool) {
+	k := b.K
+	panels := min(unitPanels, panelsOf(b.N)-p0)
+	j0 := p0 * panelWidth
+	j1 := min(b.N, j0+panels*panelWidth)
+	out, ldo := c[i0*ldc+j0:], ldc
+	tail := j1-j0 < panels*panelWidth
+	if tail { // the last panel is padded: compute into a tile of full width
+		s := scratch(rows * panels * panelWidth)
+		defer release(s)
+		out, ldo = *s, panels*panelWidth
+	}
+	for k0 := 0; k0 < k || k0 == 0; k0 += depth {
+		kc := min(depth, k-k0)
+		t.gemm(rows, panels, kc, a[min(k0, len(a)):], lda, b.data[j0*k+k0*panelWidth:], k*panelWidth, out, ldo, k0 > 0, plain)
+	}
+	if tail {
+		for i := range rows {
+			copy(c[(i0+i)*ldc+j0:(i0+i)*ldc+j1], out[i*ldo:])
+		}
+	}
+	finish(t, c, ldc, i0, i0+rows, j0, j1, ep)
+}
+
 // finish applies the epilogue to rows i0..i1 and columns j0..j1.
-func finish(c []float32, ldc, i0, i1, j0, j1 int, ep Epilogue) {
-	t := current.Load()
+func finish(t *table, c []float32, ldc, i0, i1, j0, j1 int, ep Epilogue) {
+	if ep.Bias == nil && ep.Residual == nil && ep.Act == ActNone {
+		return
+	}
 	for i := i0; i < i1; i++ {
 		row := c[i*ldc+j0 : i*ldc+j1]
 		if ep.Bias != nil {
@@ -49,8 +98,4 @@ func (t *table) activate(act Act, row []float32) {
 	case ActTanh:
 		t.tanh(row, row)
 	}
-}
-
-func gemmGeneric(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
-	panic("kernel: not yet")
 }

@@ -179,6 +179,14 @@ func (j *job) wait() {
 	}
 }
 
+// workers is the number of threads a kernel is asked to use.
+func workers(threads int) int {
+	if threads <= 0 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return threads
+}
+
 // span cuts n elements into units of at most size elements.
 func span(n, size, unit int) (lo, hi int) {
 	lo = unit * size
