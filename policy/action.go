@@ -71,3 +71,12 @@ var objectKind = map[Action]string{
 // DefaultObject is the object pattern of a rule that covers every object the
 // action can be about, for example "model:*".
 func (a Action) DefaultObject() string { return objectKind[a] + ":*" }
+
+// Object names one object of the kind that the action is about: "model:NAME",
+// or the bare kind, "model", for an empty name (a list, a new one).
+func (a Action) Object(name string) string {
+	if name == "" {
+		return objectKind[a]
+	}
+	return objectKind[a] + ":" + name
+}

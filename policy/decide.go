@@ -1,0 +1,191 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+// Decide answers the request. It never fails: whatever is wrong with it is a
+// denial with a reason. The same snapshot and request give the same decision on
+// every machine.
+func (s *Snapshot) Decide(r Request) Decision {
+	key := cacheKey(r)
+	if d, ok := s.cache.get(key); ok {
+		d.Request = r
+		return d
+	}
+	d := s.decide(r)
+	s.cache.put(key, d)
+	d.Request = r
+	return d
+}
+
+func (s *Snapshot) decide(r Request) Decision {
+	d := Decision{Effect: EffectDeny, Reason: ReasonInvalid, RuleIDs: []string{}, PolicyVersion: s.version, PolicyHash: s.hash}
+	r, lacked := normalRequest(r)
+	if lacked != "" {
+		d.Lacked = []string{lacked}
+		return d
+	}
+	principals := s.roles.closure(r.Subject)
+	matched, ok := s.matching(r, principals)
+	if !ok {
+		d.Reason = ReasonUnavailable
+		return d
+	}
+	if len(matched) == 0 {
+		return s.noRule(d, r, principals)
+	}
+	first := matched[0]
+	d.Rule, d.RolePath, d.Effect = first.Rule, pathTo(principals, first.Subject), first.Effect
+	for _, m := range matched {
+		d.RuleIDs = append(d.RuleIDs, m.ID)
+	}
+	if first.Effect == EffectDeny {
+		d.Reason = ReasonDenied
+		return d
+	}
+	d.Obligations = first.Obligations
+	for _, m := range matched[1:] {
+		d.Obligations = d.Obligations.combine(m.Obligations)
+	}
+	d.Allow, d.Reason = true, ReasonAllowed
+	return withhold(d, r, matched, principals)
+}
+
+// matching returns the rules that decide: every matching deny rule if there is
+// one, otherwise every matching allow rule, in order of id; nil when none
+// matches. Casbin's answer and this list must agree; ok is false if they do not
+// or Casbin fails, and the request is then denied.
+func (s *Snapshot) matching(r Request, principals map[string]string) (matched []*compiledRule, ok bool) {
+	if r.Workspace != s.workspace {
+		return nil, true
+	}
+	p, err := s.partFor(r.Action, principals)
+	if err != nil {
+		return nil, false
+	}
+	if p == nil {
+		return nil, true
+	}
+	allowed, err := s.enforce(p, r)
+	if err != nil {
+		return nil, false
+	}
+	var allow, deny []*compiledRule
+	for _, rule := range p.rules {
+		if !rule.object.match(r.Object) || !rule.cond.holds(r.Context) {
+			continue
+		}
+		if rule.Effect == EffectDeny {
+			deny = append(deny, rule)
+		} else {
+			allow = append(allow, rule)
+		}
+	}
+	if allowed != (len(deny) == 0 && len(allow) > 0) {
+		return nil, false
+	}
+	if len(deny) > 0 {
+		return deny, true
+	}
+	return allow, true
+}
+
+// withhold turns an allowed explanation into a denial where an obligation of a
+// matched rule forbids it, and names that rule.
+func withhold(d Decision, r Request, matched []*compiledRule, principals map[string]string) Decision {
+	if r.Action != Explain {
+		return d
+	}
+	reason := ""
+	switch {
+	case d.Obligations.Level() == LevelNone:
+		reason = ReasonNoExplanation
+	case r.Context.Method != "" && !d.Obligations.AllowsMethod(r.Context.Method):
+		reason = ReasonMethodForbidden
+	default:
+		return d
+	}
+	d.Allow, d.Effect, d.Reason = false, EffectDeny, reason
+	for _, m := range matched {
+		if reason == ReasonNoExplanation && m.Obligations.Level() == LevelNone ||
+			reason == ReasonMethodForbidden && !m.Obligations.AllowsMethod(r.Context.Method) {
+			d.Rule, d.RolePath = m.Rule, pathTo(principals, m.Subject)
+			break
+		}
+	}
+	return d
+}
+
+// noRule explains a denial by default: which rule came nearest and what the
+// request lacked for it. A missing role counts more than a missing object, that
+// more than a condition; ties go to the lower id.
+func (s *Snapshot) noRule(d Decision, r Request, principals map[string]string) Decision {
+	d.Reason = ReasonNoRule
+	if r.Workspace != s.workspace {
+		d.Lacked = []string{"workspace: a policy"}
+		return d
+	}
+	best := 0
+	for _, rule := range s.byAction[r.Action] {
+		if rule.Effect != EffectAllow {
+			continue
+		}
+		lacked, cost := lacks(rule, r, principals)
+		if d.Nearest == nil || cost < best {
+			d.Nearest, d.Lacked, best = rule.Rule, lacked, cost
+		}
+	}
+	if d.Nearest == nil {
+		d.Lacked = []string{"action: " + string(r.Action)}
+	}
+	return d
+}
+
+func lacks(rule *compiledRule, r Request, principals map[string]string) (lacked []string, cost int) {
+	if _, ok := principals[rule.Subject]; !ok {
+		lacked, cost = append(lacked, rule.Subject), cost+100
+		if !strings.HasPrefix(rule.Subject, "role:") {
+			cost += 50 // being another person is no way to get there
+		}
+	}
+	if !rule.object.match(r.Object) {
+		lacked, cost = append(lacked, "object "+rule.Object), cost+10
+	}
+	unmet := rule.cond.unmet(r.Context)
+	return append(lacked, unmet...), cost + len(unmet)
+}
+
+// normalRequest fills defaults, writes roles with their kind, sorted, and
+// checks every field. lacked says what is wrong, empty when nothing is.
+func normalRequest(r Request) (out Request, lacked string) {
+	ctx, err := r.Context.normal()
+	if err != nil {
+		return r, strings.TrimPrefix(err.Error(), "policy: ")
+	}
+	r.Context = ctx
+	if _, _, ok := splitSubject(r.Subject.ID); !ok {
+		return r, "subject: user:ID, key:ID or role:NAME"
+	}
+	if !r.Action.Known() {
+		return r, "action: one of " + actionWords()
+	}
+	if err := checkObject(r.Object); err != nil {
+		return r, err.Error()
+	}
+	if len(r.Subject.Roles) > maxList {
+		return r, "subject: fewer roles"
+	}
+	roles := make([]string, 0, len(r.Subject.Roles))
+	for _, name := range r.Subject.Roles {
+		name = strings.TrimPrefix(name, "role:")
+		if !isName(name) {
+			return r, "subject: role names"
+		}
+		roles = append(roles, "role:"+name)
+	}
+	slices.Sort(roles)
+	r.Subject.Roles = slices.Compact(roles)
+	return r, ""
+}
