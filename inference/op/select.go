@@ -1,0 +1,61 @@
+package op
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"vitrine/inference/graph"
+)
+
+// Row names one token position; T is used by scatter_row only.
+type Row struct{ Index, T int }
+
+// select_row (B,T,D) -> (B,D) reads one token; scatter_row (B,D) -> (B,T,D) puts it back among zeros.
+func init() {
+	graph.Register(&graph.Op{
+		Name: "select_row",
+		Shape: func(attrs any, in [][]int) ([]int, error) {
+			s := in[0]
+			if len(s) != 3 || attrs.(*Row).Index >= s[1] {
+				return nil, fmt.Errorf("operand %v has no row %d", s, attrs.(*Row).Index)
+			}
+			return []int{s[0], s[2]}, nil
+		},
+		Run: func(c *graph.Call) {
+			t, d, i := c.In[0].Shape[1], c.Shape[1], c.Attrs.(*Row).Index
+			for b := range c.Shape[0] {
+				copy(c.Out[b*d:(b+1)*d], c.In[0].F[(b*t+i)*d:][:d])
+			}
+		},
+		VJP: func(t *graph.Tape, n, dy graph.ID) []graph.ID {
+			node := t.G.Nodes[n]
+			r := &Row{node.Attrs.(*Row).Index, t.G.Shape(node.In[0])[1]}
+			return []graph.ID{t.G.Add("scatter_row", r, "", dy)}
+		},
+		Samples: func(*rand.Rand) []graph.Sample {
+			return []graph.Sample{{Attrs: &Row{Index: 1}, In: [][]int{{2, 3, 4}}}}
+		},
+	})
+	graph.Register(&graph.Op{
+		Name: "scatter_row",
+		Shape: func(attrs any, in [][]int) ([]int, error) {
+			if err := rank(in[0], 2); err != nil {
+				return nil, err
+			}
+			return []int{in[0][0], attrs.(*Row).T, in[0][1]}, nil
+		},
+		Run: func(c *graph.Call) {
+			t, d, i := c.Shape[1], c.Shape[2], c.Attrs.(*Row).Index
+			clear(c.Out)
+			for b := range c.Shape[0] {
+				copy(c.Out[(b*t+i)*d:][:d], c.In[0].F[b*d:(b+1)*d])
+			}
+		},
+		VJP: func(t *graph.Tape, n, dy graph.ID) []graph.ID {
+			return []graph.ID{t.G.Add("select_row", t.G.Nodes[n].Attrs, "", dy)}
+		},
+		Samples: func(*rand.Rand) []graph.Sample {
+			return []graph.Sample{{Attrs: &Row{Index: 1, T: 3}, In: [][]int{{2, 4}}}}
+		},
+	})
+}
