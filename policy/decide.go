@@ -61,7 +61,7 @@ func (s *Snapshot) matching(r Request, principals map[string]string) (matched []
 	if r.Workspace != s.workspace {
 		return nil, true
 	}
-	p, err := s.partFor(r.Action, principals)
+	p, err := s.partFor(r.Action, r.Object, principals)
 	if err != nil {
 		return nil, false
 	}
@@ -74,7 +74,7 @@ func (s *Snapshot) matching(r Request, principals map[string]string) (matched []
 	}
 	var allow, deny []*compiledRule
 	for _, rule := range p.rules {
-		if !rule.object.match(r.Object) || !rule.cond.holds(r.Context) {
+		if !rule.cond.holds(r.Context) {
 			continue
 		}
 		if rule.Effect == EffectDeny {

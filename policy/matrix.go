@@ -63,47 +63,69 @@ func (s *Snapshot) cell(role string, a Action) Cell {
 	return c
 }
 
+// Edit is one change of a matrix cell. Effect is "allow", "deny" or "none".
+// Condition and Obligations nil keep what the cell's allow rule has; a deny
+// without a condition denies always.
+type Edit struct {
+	Role        string
+	Action      Action
+	Effect      string
+	Condition   *string
+	Obligations *Obligations
+}
+
 // SetCell returns the rules with one matrix cell set: "allow" and "deny" leave
-// exactly one unconditional rule for every object, "none" leaves none. Conditional
-// rules of the cell are replaced too. A new allow rule carries the obligations
-// that the shipped policy has there, and keeps those of the rule it replaces.
-func SetCell(rules []Rule, workspace, role string, a Action, state string) ([]Rule, error) {
-	if !isName(role) || !a.Known() {
-		return nil, fmt.Errorf("%w: no cell %s × %s", ErrRule, quote(role), quote(string(a)))
+// exactly one rule for every object, "none" leaves none; whatever other rules
+// the role had for the action are gone. A new allow rule carries the obligations
+// that the shipped policy has in that cell.
+func SetCell(rules []Rule, workspace string, e Edit) ([]Rule, error) {
+	if !isName(e.Role) || !e.Action.Known() {
+		return nil, fmt.Errorf("%w: no cell %s × %s", ErrRule, quote(e.Role), quote(string(e.Action)))
 	}
-	if state != CellAllow && state != CellDeny && state != CellNone {
-		return nil, fmt.Errorf("%w: a cell is set to allow, deny or none, not %s", ErrRule, quote(state))
+	if e.Effect != CellAllow && e.Effect != CellDeny && e.Effect != CellNone {
+		return nil, fmt.Errorf("%w: a cell is set to allow, deny or none, not %s", ErrRule, quote(e.Effect))
 	}
-	subject := "role:" + role
-	var out []Rule
-	var replaced *Rule
+	out := make([]Rule, 0, len(rules)+1)
+	var same, any *Rule
 	for _, r := range rules {
-		if r.Subject != subject || r.Action != a {
+		if r.Subject != "role:"+e.Role || r.Action != e.Action {
 			out = append(out, r)
-		} else if replaced == nil || replaced.Effect != EffectAllow && r.Effect == EffectAllow {
-			replaced = &r
+			continue
+		}
+		if any == nil {
+			any = &r
+		}
+		if same == nil && r.Effect == e.Effect {
+			same = &r
 		}
 	}
-	if state == CellNone {
+	if e.Effect == CellNone {
 		return out, nil
 	}
-	r := Rule{ID: freeID(rules), Workspace: workspace, Subject: subject, Object: a.DefaultObject(), Action: a, Effect: state}
-	if replaced != nil {
-		r.ID = replaced.ID
+	r := Rule{Workspace: workspace, Subject: "role:" + e.Role, Object: e.Action.DefaultObject(), Action: e.Action, Effect: e.Effect}
+	switch {
+	case same != nil && e.Effect == CellAllow:
+		r.ID, r.Condition, r.Obligations = same.ID, same.Condition, same.Obligations
+	case any != nil:
+		r.ID = any.ID
+	default:
+		r.ID = freeID(rules)
 	}
-	if state == CellAllow {
-		r.Obligations = shippedObligations(role, a)
-		if replaced != nil && replaced.Effect == EffectAllow {
-			r.Obligations = replaced.Obligations
-		}
+	if same == nil && e.Effect == CellAllow {
+		r.Obligations = shippedObligations(e.Role, e.Action)
+	}
+	if e.Condition != nil {
+		r.Condition = *e.Condition
+	}
+	if e.Obligations != nil && e.Effect == CellAllow {
+		r.Obligations = *e.Obligations
 	}
 	out = append(out, r)
 	slices.SortFunc(out, func(a, b Rule) int { return strings.Compare(a.ID, b.ID) })
 	return out, nil
 }
 
-// freeID is the first unused id of the form r-NNN, above every used one below
-// r-900, where the shipped deny rules start.
+// freeID is the first unused id of the form r-NNN.
 func freeID(rules []Rule) string {
 	used := map[string]bool{}
 	for _, r := range rules {

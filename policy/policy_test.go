@@ -397,7 +397,7 @@ func TestMatrixEdit(t *testing.T) {
 	if c := s.cell(Analyst, Predict); c.State != CellConditional || len(c.Rules) != 2 {
 		t.Errorf("analyst × predict: %+v", c)
 	}
-	rules, err := SetCell(s.Rules(), "w1", Analyst, Export, CellAllow)
+	rules, err := SetCell(s.Rules(), "w1", Edit{Role: Analyst, Action: Export, Effect: CellAllow})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -411,7 +411,7 @@ func TestMatrixEdit(t *testing.T) {
 		t.Errorf("diff: %+v", changes)
 	}
 	for _, state := range []string{CellDeny, CellNone} {
-		rules, err = SetCell(rules, "w1", Analyst, Predict, state)
+		rules, err = SetCell(rules, "w1", Edit{Role: Analyst, Action: Predict, Effect: state})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -538,7 +538,17 @@ func benchDecide(b *testing.B, rules []Rule) {
 	}
 }
 
-// All 100 rules on one action, one role of six asks: no cache.
+// All 100 rules on one action and all of the asking role and object: no cache.
+func BenchmarkDecide100Matching(b *testing.B) {
+	rules := benchRules(100, 1)
+	for i := range rules {
+		rules[i].Subject, rules[i].Object = "role:analyst", fmt.Sprintf("model:m%s*", strings.Repeat("9", i%5))
+		rules[i].Condition = []string{"", "purpose in {audit}", "purpose in {research}", "data_class <= personal"}[i%4]
+	}
+	benchDecide(b, rules)
+}
+
+// 100 rules on one action, one role of six asks: no cache.
 func BenchmarkDecide100(b *testing.B) { benchDecide(b, benchRules(100, 1)) }
 
 // 10,000 rules, about 500 for each action.

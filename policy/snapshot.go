@@ -16,9 +16,10 @@ import (
 var modelText string
 
 // Snapshot is an immutable compiled policy of one workspace, safe for
-// concurrent use. Rules are indexed by action; for each set of principals that
-// asks, the matching part of an action's rules becomes one small Casbin
-// enforcer, made on first use.
+// concurrent use. Rules are indexed by action, then by the principals the
+// subject counts as and by object; the rules left become one small Casbin
+// enforcer, made on first use and kept, which decides on all five parts of the
+// matcher again.
 type Snapshot struct {
 	workspace string
 	version   int64
@@ -34,11 +35,10 @@ type Snapshot struct {
 	cache cache
 
 	mu    sync.RWMutex
-	parts map[string]*part // by action and principals, at most maxParts
+	parts map[string]*part // by the ids of their rules, at most maxParts
 }
 
-// part is the slice of a policy that can concern one set of principals and one
-// action, with the enforcer over exactly these rules.
+// part is a set of rules with the enforcer over exactly these.
 type part struct {
 	rules    []*compiledRule
 	subject  string // stands for the set of principals in the enforcer
@@ -91,26 +91,28 @@ func (s *Snapshot) join(w string) error {
 	return nil
 }
 
-// partFor returns the part for an action and a closure of principals.
-func (s *Snapshot) partFor(action Action, principals map[string]string) (*part, error) {
-	names := map[string]bool{}
+// partFor returns the part for the rules of an action that name one of the
+// principals and cover the object; nil when there is none.
+func (s *Snapshot) partFor(action Action, object string, principals map[string]string) (*part, error) {
+	var rules []*compiledRule
+	var key strings.Builder
 	for _, r := range s.byAction[action] {
-		if _, ok := principals[r.Subject]; ok {
-			names[r.Subject] = true
+		if _, ok := principals[r.Subject]; ok && r.object.match(object) {
+			rules = append(rules, r)
+			key.WriteString(r.ID)
+			key.WriteByte(' ')
 		}
 	}
-	if len(names) == 0 {
+	if len(rules) == 0 {
 		return nil, nil
 	}
-	subject := strings.Join(slices.Sorted(maps.Keys(names)), " ")
-	key := string(action) + " " + subject
 	s.mu.RLock()
-	p := s.parts[key]
+	p := s.parts[key.String()]
 	s.mu.RUnlock()
 	if p != nil {
 		return p, nil
 	}
-	p, err := s.newPart(action, names, subject)
+	p, err := s.newPart(rules)
 	if err != nil {
 		return nil, err
 	}
@@ -120,15 +122,15 @@ func (s *Snapshot) partFor(action Action, principals map[string]string) (*part, 
 		// A part is only a shortcut; dropping all of them costs time, not truth.
 		clear(s.parts)
 	}
-	s.parts[key] = p
+	s.parts[key.String()] = p
 	return p, nil
 }
 
-// newPart builds the enforcer over the rules of one action for some principals.
-// In it the whole set of principals is one subject that has each of them as a
-// role: Casbin remembers every pair of names it compared, and a set of roles is
-// a bounded name where a user is not.
-func (s *Snapshot) newPart(action Action, names map[string]bool, subject string) (*part, error) {
+// newPart builds the enforcer over some rules of one action. In it the whole set
+// of principals is one subject that has each of them as a role: Casbin remembers
+// every pair of names it compared, and a set of roles is a bounded name where a
+// user is not.
+func (s *Snapshot) newPart(rules []*compiledRule) (*part, error) {
 	m, err := model.NewModelFromString(modelText)
 	if err != nil {
 		return nil, fmt.Errorf("policy: reading the model: %w", err)
@@ -139,22 +141,21 @@ func (s *Snapshot) newPart(action Action, names map[string]bool, subject string)
 	}
 	e.AddFunction("object", s.matchObject)
 	e.AddFunction("cond", s.matchCondition)
-	p := &part{subject: subject, enforcer: e}
+	names := map[string]bool{}
 	var rows [][]string
-	for _, r := range s.byAction[action] {
-		if names[r.Subject] {
-			p.rules = append(p.rules, r)
-			// Casbin drops a second row with the same values; the effect is the
-			// same, and matching() below still names both rules.
-			rows = append(rows, []string{r.Subject, r.Workspace, r.Object, string(r.Action), r.Condition, r.Effect})
-		}
+	for _, r := range rules {
+		names[r.Subject] = true
+		rows = append(rows, []string{r.Subject, r.Workspace, r.Object, string(r.Action), r.Condition, r.Effect})
 	}
+	p := &part{rules: rules, subject: strings.Join(slices.Sorted(maps.Keys(names)), " "), enforcer: e}
+	// A second row with the same values decides nothing more; matching() still
+	// names both rules.
 	if err := m.AddPolicies("p", "p", unique(rows)); err != nil {
 		return nil, fmt.Errorf("policy: adding rules: %w", err)
 	}
 	rm := e.GetNamedRoleManager("g")
 	for name := range names {
-		if err := rm.AddLink(subject, name, s.workspace); err != nil {
+		if err := rm.AddLink(p.subject, name, s.workspace); err != nil {
 			return nil, fmt.Errorf("policy: adding a role link: %w", err)
 		}
 	}
