@@ -127,34 +127,53 @@ func (s *Snapshot) noRule(d Decision, r Request, principals map[string]string) D
 		d.Lacked = []string{"workspace: a policy"}
 		return d
 	}
+	var nearest *compiledRule
 	best := 0
 	for _, rule := range s.byAction[r.Action] {
 		if rule.Effect != EffectAllow {
 			continue
 		}
-		lacked, cost := lacks(rule, r, principals)
-		if d.Nearest == nil || cost < best {
-			d.Nearest, d.Lacked, best = rule.Rule, lacked, cost
+		if c := distance(rule, r, principals); nearest == nil || c < best {
+			nearest, best = rule, c
 		}
 	}
-	if d.Nearest == nil {
+	if nearest == nil {
 		d.Lacked = []string{"action: " + string(r.Action)}
+		return d
 	}
+	d.Nearest, d.Lacked = nearest.Rule, lacks(nearest, r, principals)
 	return d
 }
 
-func lacks(rule *compiledRule, r Request, principals map[string]string) (lacked []string, cost int) {
+// distance is how far the request is from what the rule allows.
+func distance(rule *compiledRule, r Request, principals map[string]string) int {
+	cost := 0
 	if _, ok := principals[rule.Subject]; !ok {
-		lacked, cost = append(lacked, rule.Subject), cost+100
+		cost = 100
 		if !strings.HasPrefix(rule.Subject, "role:") {
-			cost += 50 // being another person is no way to get there
+			cost = 150 // being another person is no way to get there
 		}
 	}
 	if !rule.object.match(r.Object) {
-		lacked, cost = append(lacked, "object "+rule.Object), cost+10
+		cost += 10
 	}
-	unmet := rule.cond.unmet(r.Context)
-	return append(lacked, unmet...), cost + len(unmet)
+	for _, t := range rule.cond {
+		if !t.holds(r.Context) {
+			cost++
+		}
+	}
+	return cost
+}
+
+// lacks names what distance counted.
+func lacks(rule *compiledRule, r Request, principals map[string]string) (lacked []string) {
+	if _, ok := principals[rule.Subject]; !ok {
+		lacked = append(lacked, rule.Subject)
+	}
+	if !rule.object.match(r.Object) {
+		lacked = append(lacked, "object "+rule.Object)
+	}
+	return append(lacked, rule.cond.unmet(r.Context)...)
 }
 
 // normalRequest fills defaults, writes roles with their kind, sorted, and

@@ -86,14 +86,14 @@ func SetCell(rules []Rule, workspace string, e Edit) ([]Rule, error) {
 		return nil, fmt.Errorf("%w: a cell is set to allow, deny or none, not %s", ErrRule, quote(e.Effect))
 	}
 	out := make([]Rule, 0, len(rules)+1)
-	var same, any *Rule
+	var same, other *Rule
 	for _, r := range rules {
 		if r.Subject != "role:"+e.Role || r.Action != e.Action {
 			out = append(out, r)
 			continue
 		}
-		if any == nil {
-			any = &r
+		if other == nil {
+			other = &r
 		}
 		if same == nil && r.Effect == e.Effect {
 			same = &r
@@ -106,8 +106,8 @@ func SetCell(rules []Rule, workspace string, e Edit) ([]Rule, error) {
 	switch {
 	case same != nil && e.Effect == CellAllow:
 		r.ID, r.Condition, r.Obligations = same.ID, same.Condition, same.Obligations
-	case any != nil:
-		r.ID = any.ID
+	case other != nil:
+		r.ID = other.ID
 	default:
 		r.ID = freeID(rules)
 	}
