@@ -1,0 +1,96 @@
+package web
+
+import (
+	"strconv"
+	"time"
+
+	"vitrine/web/app"
+)
+
+// pageArgs are the query parameters of every list.
+var pageArgs = []Arg{
+	{Name: "before", Summary: "cursor: next of the part before", Schema: obj{"type": "string", "maxLength": 200}},
+	{Name: "limit", Summary: "rows of this part", Schema: obj{"type": "integer", "minimum": 1, "maximum": 200}},
+}
+
+// rangeArgs are the query parameters of a time range.
+var rangeArgs = []Arg{
+	{Name: "after", Summary: "not older than this", Schema: obj{"type": "string", "format": "date-time"}},
+	{Name: "until", Summary: "older than this", Schema: obj{"type": "string", "format": "date-time"}},
+}
+
+func text(name, summary string) Arg {
+	return Arg{Name: name, Summary: summary, Schema: obj{"type": "string", "maxLength": 200}}
+}
+
+func choice(name, summary string, words ...string) Arg {
+	return Arg{Name: name, Summary: summary, Schema: obj{"type": "string", "enum": words}}
+}
+
+// query reads the query parameters of a request and keeps the first complaint,
+// so that a handler reads them all and checks once.
+type query struct {
+	c   *Context
+	err error
+}
+
+func (q *query) str(name string) string {
+	v := q.c.QueryParam(name)
+	if len(v) > 200 && q.err == nil {
+		q.err = invalid("the query parameter "+name+" is longer than 200 bytes", "shorten it")
+	}
+	return v
+}
+
+func (q *query) integer(name string, low, high int64) *int64 {
+	if !q.c.QueryParams().Has(name) {
+		return nil
+	}
+	n, err := strconv.ParseInt(q.c.QueryParam(name), 10, 64)
+	if (err != nil || n < low || n > high) && q.err == nil {
+		q.err = invalid("the query parameter "+name+" is not a whole number from "+strconv.FormatInt(low, 10)+" to "+strconv.FormatInt(high, 10), "correct it or leave it out")
+	}
+	return &n
+}
+
+// when reads an RFC 3339 time or a plain date, which means its first moment in
+// UTC.
+func (q *query) when(name string) time.Time {
+	v := q.c.QueryParam(name)
+	if v == "" {
+		return time.Time{}
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02", "2006-01-02T15:04"} {
+		if t, err := time.Parse(layout, v); err == nil {
+			return t.UTC()
+		}
+	}
+	if q.err == nil {
+		q.err = invalid("the query parameter "+name+" is not a time", "write it like 2026-11-24T09:30:00Z or 2026-11-24")
+	}
+	return time.Time{}
+}
+
+func (q *query) oneOf(name string, words ...string) string {
+	v := q.c.QueryParam(name)
+	if v == "" && !q.c.QueryParams().Has(name) {
+		return ""
+	}
+	for _, w := range words {
+		if v == w {
+			return v
+		}
+	}
+	if v != "" && q.err == nil {
+		q.err = invalid("the query parameter "+name+" has no such value", "see /api/openapi.json for the words it takes")
+	}
+	return v
+}
+
+func (q *query) page() app.Page {
+	p := app.Page{Before: q.str("before")}
+	if n := q.integer("limit", 1, 200); n != nil {
+		p.Limit = int(*n)
+	}
+	return p
+}
