@@ -3,13 +3,76 @@ package explain
 import (
 	"context"
 
+	"vitrine/explain/metric"
 	"vitrine/inference"
 )
 
 // Estimate says what an explanation would take, figures included, without making it. The seconds come from the
-// model's measured speed; a model that has never run is measured with one forward pass of the input.
-func Estimate(ctx context.Context, r Request) (Cost, error) { return estimate(ctx, r) }
+// model's measured speed; a model that has never run is measured with one forward pass of the input. Errors as for
+// Explain.
+func Estimate(ctx context.Context, r Request) (Cost, error) {
+	j, err := prepare(ctx, r)
+	if err != nil {
+		return Cost{}, err
+	}
+	if !measured(j.info) {
+		if _, err := j.engine.Run(ctx, []inference.Example{j.windows[0].in.Example}, inference.RunSpec{Threads: r.Threads}); err != nil {
+			return Cost{}, err
+		}
+	}
+	var total Cost
+	for _, w := range j.windows {
+		tokens := len(w.in.Example.IDs)
+		total = total.plus(spend(j.info, tokens, 1, 0)).plus(j.method.Cost(j.info, tokens, j.params))
+	}
+	if r.Draws >= 0 {
+		total = total.plus(j.figureCost())
+	}
+	return total, nil
+}
 
-func estimate(ctx context.Context, r Request) (Cost, error) { return Cost{}, ErrUnknownMethod }
+func (c Cost) plus(d Cost) Cost {
+	return Cost{c.Forwards + d.Forwards, c.Gradients + d.Gradients, c.Seconds + d.Seconds}
+}
 
-var _ = inference.Info{}
+// measured says whether the model's speed is known from a run.
+func measured(info inference.Info) bool {
+	speeds.Lock()
+	defer speeds.Unlock()
+	s := speeds.of[info.Digest]
+	return s.forward > 0 || s.gradient > 0
+}
+
+// figureCost counts the runs of the removal figures: two figures, five fractions, the ranking and its random
+// controls, each mode. Equal sets run once, which the count for short texts takes into account: k = 1 has only as
+// many sets as there are units.
+func (j *job) figureCost() Cost {
+	w := j.windows[0]
+	tokens, units, modes := len(w.in.Example.IDs), 0, 2
+	for _, t := range w.in.Tokens {
+		if !t.Special {
+			units++
+		}
+	}
+	if j.info.Modality == "image" {
+		units, modes = patchGrid*patchGrid, 1
+	}
+	if units == 0 {
+		return Cost{}
+	}
+	runs := 1
+	seen := map[int]bool{}
+	for _, f := range metric.Fractions() {
+		k := metric.Count(f, units)
+		if seen[k] {
+			continue
+		}
+		seen[k] = true
+		sets := 1 + j.draws()
+		if k == 1 || k == units-1 {
+			sets = min(sets, units)
+		}
+		runs += 2 * sets
+	}
+	return spend(j.info, tokens, modes*runs, 0)
+}

@@ -1,6 +1,11 @@
 package explain
 
 import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
 	"vitrine/inference"
 )
 
@@ -32,19 +37,173 @@ type Baseline struct {
 }
 
 // Attribution is what a method found on one problem. Values has one entry per token, or H*W (grad-cam: the layer's
-// height*width) for images, Shape says which.
+// height*width) for images; Shape says which.
 type Attribution struct {
 	Values         []float64
 	Shape          []int
 	Detail         []float64 // unreduced values where Problem.Detail asks for them
-	Output         float64
-	BaselineOutput float64
-	Delta          float64
-	Gradients      int
-	Forwards       int
+	Output         float64   // F(x)
+	BaselineOutput float64   // F(b)
 	Layer          string
 	Attention      *inference.Tensor // (L,H,T,T)
 	Matrix         []float64         // (T,T), rollout and chefer with Problem.Detail
 	Companion      []float64         // gradient-weighted view beside raw attention
 	Warnings       []string
 }
+
+// Delta is the sum of the values less F(x) - F(b): 0 where the attribution is complete.
+func (a *Attribution) Delta() float64 {
+	return sum(a.Values) - (a.Output - a.BaselineOutput)
+}
+
+func sum(values []float64) float64 {
+	s := 0.0
+	for _, v := range values {
+		s += v
+	}
+	return s
+}
+
+func (p *Problem) image() bool { return p.Example.Pixels != nil }
+
+// wrt is the tap of the differentiated input.
+func (p *Problem) wrt() string {
+	if p.image() {
+		return p.Info.Taps.Pixels
+	}
+	return p.Info.Taps.Embeddings
+}
+
+// at gives the example with the differentiated input replaced by point.
+func (p *Problem) at(point []float32) inference.Example {
+	if p.image() {
+		return inference.Example{Pixels: point, Shape: p.Example.Shape}
+	}
+	return inference.Example{IDs: p.Example.IDs, Types: p.Example.Types, Embeddings: point}
+}
+
+// baselineExample is the example at the baseline.
+func (p *Problem) baselineExample() inference.Example {
+	switch {
+	case p.image():
+		return p.at(p.Baseline.Pixels)
+	case p.Baseline.IDs != nil:
+		return inference.Example{IDs: p.Baseline.IDs, Types: p.Example.Types}
+	}
+	return p.at(p.Baseline.Embeddings)
+}
+
+// run calls the engine with the problem's target.
+func (p *Problem) run(ctx context.Context, batch []inference.Example, taps, wrt []string) ([]inference.Result, error) {
+	target := p.Target
+	out, err := p.Engine.Run(ctx, batch, inference.RunSpec{Taps: taps, Target: &target, Wrt: wrt, Threads: p.Threads})
+	if err != nil {
+		return nil, err
+	}
+	if len(out) != len(batch) {
+		return nil, fmt.Errorf("explain: running the model: %d results for %d examples: %w", len(out), len(batch), ErrNumber)
+	}
+	for _, r := range out {
+		if math.IsNaN(r.Value) || math.IsInf(r.Value, 0) {
+			return nil, fmt.Errorf("explain: the model's output is %v, which cannot be explained: %w", r.Value, ErrNumber)
+		}
+	}
+	return out, nil
+}
+
+// values runs examples in batches that keep the points under a memory bound, and returns the target's value of each.
+func (p *Problem) values(ctx context.Context, batch []inference.Example) ([]float64, error) {
+	out := make([]float64, 0, len(batch))
+	for chunk := range slices.Chunk(batch, p.chunk()) {
+		results, err := p.run(ctx, chunk, nil, nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range results {
+			out = append(out, r.Value)
+		}
+	}
+	return out, nil
+}
+
+// chunk is how many examples ride together: as many as hold 4 M input values, at most 64. The engine splits further
+// by its own memory estimate; no split changes a bit.
+func (p *Problem) chunk() int {
+	size := len(p.Example.Pixels)
+	if !p.image() {
+		size = len(p.Example.IDs) * max(1, p.Info.Hidden)
+	}
+	return min(64, max(1, 4<<20/max(1, size)))
+}
+
+// ends gives the differentiated input and its value at both ends of the path, x first. Where the input is an
+// embedding it is looked up by the model. Gradients at the ends come too if gradients is set.
+func (p *Problem) ends(ctx context.Context, gradients bool) (x, b []float32, fx, fb inference.Result, err error) {
+	var taps, wrt []string
+	if !p.image() {
+		taps = []string{p.Info.Taps.Embeddings}
+	}
+	if gradients {
+		wrt = []string{p.wrt()}
+	}
+	out, err := p.run(ctx, []inference.Example{p.Example, p.baselineExample()}, taps, wrt)
+	if err != nil {
+		return nil, nil, fx, fb, err
+	}
+	if p.image() {
+		return p.Example.Pixels, p.Baseline.Pixels, out[0], out[1], nil
+	}
+	x, b = out[0].Taps[p.Info.Taps.Embeddings].Data, out[1].Taps[p.Info.Taps.Embeddings].Data
+	if len(x) == 0 || len(x) != len(b) {
+		return nil, nil, fx, fb, fmt.Errorf("explain: the model gave %d embedding values for the input and %d for the baseline: %w", len(x), len(b), ErrUnsuitable)
+	}
+	return x, b, out[0], out[1], nil
+}
+
+// gradient runs the example once and gives its differentiated input (T*D or C*H*W), the gradient of the target
+// with respect to it, and F(x).
+func (p *Problem) gradient(ctx context.Context) (x, g []float32, value float64, err error) {
+	var taps []string
+	if !p.image() {
+		taps = []string{p.Info.Taps.Embeddings}
+	}
+	out, err := p.run(ctx, []inference.Example{p.Example}, taps, []string{p.wrt()})
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	x = p.Example.Pixels
+	if !p.image() {
+		x = out[0].Taps[p.Info.Taps.Embeddings].Data
+	}
+	g = out[0].Grads[p.wrt()].Data
+	if len(x) == 0 || len(g) != len(x) {
+		return nil, nil, 0, fmt.Errorf("explain: the model gave %d gradients for %d input values: %w", len(g), len(x), ErrUnsuitable)
+	}
+	return x, g, out[0].Value, nil
+}
+
+// baselineValue is F(b).
+func (p *Problem) baselineValue(ctx context.Context) (float64, error) {
+	out, err := p.values(ctx, []inference.Example{p.baselineExample()})
+	if err != nil {
+		return 0, err
+	}
+	return out[0], nil
+}
+
+// layout says how the differentiated input falls into units: units tokens or pixels, each with width values;
+// value j of unit i lies at index(i,j).
+func (p *Problem) layout(n int) (units, width int, index func(unit, j int) int, shape []int) {
+	if p.image() {
+		c, h, w := p.Example.Shape[0], p.Example.Shape[1], p.Example.Shape[2]
+		return h * w, c, func(i, j int) int { return j*h*w + i }, []int{h, w}
+	}
+	t := len(p.Example.IDs)
+	d := n / t
+	return t, d, func(i, j int) int { return i*d + j }, []int{t}
+}
+
+// paramString and its like read resolved parameters; a missing one is a programmer error and reads as zero.
+func paramString(p map[string]any, name string) string { s, _ := p[name].(string); return s }
+func paramInt(p map[string]any, name string) int       { n, _ := p[name].(int); return n }
+func paramFloat(p map[string]any, name string) float64 { f, _ := p[name].(float64); return f }

@@ -44,6 +44,8 @@ type Subject struct {
 	Output, BaselineOutput float64
 	Seed                   uint64
 	Draws                  int
+
+	cache map[string]float64 // values by mode and set
 }
 
 // Metric is one registered figure; its id is permanent.

@@ -1,0 +1,190 @@
+package explain
+
+import (
+	"context"
+	"slices"
+
+	"vitrine/explain/metric"
+	"vitrine/inference"
+)
+
+// Metrics lists the registered faithfulness figures, sorted by id.
+func Metrics() []metric.Metric { return metric.Metrics() }
+
+// draws is the size of the random control; 0 where the request wants no figures that run the model.
+func (j *job) draws() int {
+	switch {
+	case j.r.Draws == 0:
+		return DefaultDraws
+	case j.r.Draws < 0:
+		return 0
+	}
+	return min(j.r.Draws, 1000)
+}
+
+// measure computes every registered figure. Figures that remove units are taken on the window that matters most:
+// the one with the largest share in F(x) - F(b).
+func (j *job) measure(ctx context.Context, e *Explanation) error {
+	s := &metric.Subject{Complete: j.method.Complete, Output: e.Output, BaselineOutput: e.BaselineOutput, Seed: j.r.Seed, Draws: j.draws()}
+	w := j.leading()
+	if j.info.Modality == "image" {
+		s.All = widen(e.Map.Data)
+		j.imageUnits(s, e, w)
+	} else {
+		s.All = e.Attributions
+		textUnits(s, j.info, w)
+	}
+	if j.r.Draws < 0 {
+		s.Value = nil
+	}
+	for _, m := range metric.Metrics() {
+		figures, err := m.Compute(ctx, s)
+		if err != nil {
+			return err
+		}
+		e.Metrics = append(e.Metrics, figures...)
+	}
+	return nil
+}
+
+// leading is the window with the largest weighted effect.
+func (j *job) leading() *window {
+	var best *window
+	size := -1.0
+	for i := range j.windows {
+		w := &j.windows[i]
+		if w.found == nil {
+			continue
+		}
+		effect := w.weight * (w.found.Output - w.found.BaselineOutput)
+		if effect < 0 {
+			effect = -effect
+		}
+		if effect > size {
+			best, size = w, effect
+		}
+	}
+	return best
+}
+
+// probability is the problem whose value is the class probability: figures are drops of probability, as ERASER
+// defines them, whatever scalar the attribution explains.
+func (p *Problem) probability() *Problem {
+	q := *p
+	q.Target = inference.Target{Index: p.Target.Index, Quantity: "prob"}
+	return &q
+}
+
+// textUnits makes the non-special tokens of the window the units; ids are changed in place or deleted, never
+// re-tokenised.
+func textUnits(s *metric.Subject, info inference.Info, w *window) {
+	var units []int
+	for t, tok := range w.in.Tokens {
+		if !tok.Special {
+			units = append(units, t)
+			s.Scores = append(s.Scores, w.found.Values[t])
+		}
+	}
+	switch {
+	case info.SpecialIDs.Mask >= 0:
+		s.Modes = append(s.Modes, "mask")
+	case info.SpecialIDs.Pad >= 0:
+		s.Modes = append(s.Modes, "pad")
+	}
+	if info.Task != "token-classification" { // deleting would move the explained position
+		s.Modes = append(s.Modes, "delete")
+	}
+	s.Value = RemoveTokens(w.problem.probability(), units)
+}
+
+// RemoveTokens gives the function that a figure calls: the value of p with units removed, where unit u is the token
+// at position units[u]. Mode "delete" closes up, "mask" and "pad" write the special id in place; the removed set
+// may hold every unit.
+func RemoveTokens(p *Problem, units []int) func(context.Context, string, [][]int) ([]float64, error) {
+	return func(ctx context.Context, mode string, gone [][]int) ([]float64, error) {
+		batch := make([]inference.Example, len(gone))
+		for i, set := range gone {
+			batch[i] = removeTokens(p, units, mode, set)
+		}
+		return p.values(ctx, batch)
+	}
+}
+
+func removeTokens(p *Problem, units []int, mode string, set []int) inference.Example {
+	ids, types := slices.Clone(p.Example.IDs), slices.Clone(p.Example.Types)
+	if mode != "delete" {
+		id := p.Info.SpecialIDs.Mask
+		if mode == "pad" {
+			id = p.Info.SpecialIDs.Pad
+		}
+		for _, u := range set {
+			ids[units[u]] = id
+		}
+		return inference.Example{IDs: ids, Types: types}
+	}
+	drop := make([]bool, len(ids))
+	for _, u := range set {
+		drop[units[u]] = true
+	}
+	n := 0
+	for t := range ids {
+		if drop[t] {
+			continue
+		}
+		ids[n] = ids[t]
+		if types != nil {
+			types[n] = types[t]
+		}
+		n++
+	}
+	if n == 0 { // no special tokens and nothing left: the model needs a position
+		n = 1
+	}
+	if types != nil {
+		types = types[:n]
+	}
+	return inference.Example{IDs: ids[:n], Types: types}
+}
+
+// patchGrid is the number of patches along the shorter side of a picture that figures remove.
+const patchGrid = 14
+
+// imageUnits makes square patches the units; a patch is removed by putting the baseline in its place. Its score is
+// the sum of the map over its pixels; a smaller map (grad-cam) is read at the patch's centre after upsampling.
+func (j *job) imageUnits(s *metric.Subject, e *Explanation, w *window) {
+	p := w.problem.probability()
+	height, width := e.ImageHeight, e.ImageWidth
+	full := widen(Upsample(*e.Map, height, width).Data)
+	size := max(1, min(height, width)/patchGrid)
+	var masks [][]int
+	for top := 0; top < height; top += size {
+		for left := 0; left < width; left += size {
+			mask := cover(top, size, height, left, size, width)
+			score := 0.0
+			for _, u := range mask {
+				score += full[u]
+			}
+			masks, s.Scores = append(masks, mask), append(s.Scores, score)
+		}
+	}
+	s.Modes = []string{"baseline"}
+	s.Value = func(ctx context.Context, _ string, gone [][]int) ([]float64, error) {
+		out := make([]float64, 0, len(gone))
+		for chunk := range slices.Chunk(gone, p.chunk()) {
+			batch := make([]inference.Example, len(chunk))
+			for i, set := range chunk {
+				var units []int
+				for _, u := range set {
+					units = append(units, masks[u]...)
+				}
+				batch[i], _ = p.masked(units, nil)
+			}
+			values, err := p.values(ctx, batch)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, values...)
+		}
+		return out, nil
+	}
+}

@@ -1,0 +1,49 @@
+package explain
+
+import "math"
+
+// Warning codes of Explanation.Warnings, shown as texts of the catalogue under explain.warning.CODE.
+const (
+	WarnUnknown    = "unknown-tokens"    // over 20 % of the tokens are unknown to the model
+	WarnWindowed   = "windowed"          // the text was longer than the model reads at once
+	WarnIncomplete = "incomplete"        // a method that promises completeness missed it by over 5 %
+	WarnAttention  = "attention-only"    // attention weights are not an explanation by themselves
+	WarnWeak       = "not-above-random"  // no removal figure is better than 95 % of random attributions
+	WarnEmpty      = "no-content-tokens" // the text holds special tokens only
+)
+
+func (j *job) warn(e *Explanation) {
+	if j.unknown > 0.2 {
+		e.Warnings = appendNew(e.Warnings, WarnUnknown)
+	}
+	if len(e.Windows) > 1 {
+		e.Warnings = appendNew(e.Warnings, WarnWindowed)
+	}
+	gap := math.Abs(e.Output - e.BaselineOutput)
+	if j.method.Complete && math.Abs(e.Delta) > max(float64(0.05*gap), 1e-3) {
+		e.Warnings = appendNew(e.Warnings, WarnIncomplete)
+	}
+	if j.method.ID == "attention" || j.method.ID == "attention-rollout" {
+		e.Warnings = appendNew(e.Warnings, WarnAttention)
+	}
+	if j.info.Modality == "text" {
+		content := false
+		for _, t := range j.tokens {
+			content = content || !t.Special
+		}
+		if !content {
+			e.Warnings = appendNew(e.Warnings, WarnEmpty)
+			return
+		}
+	}
+	weak, measured := true, false
+	for _, m := range e.Metrics {
+		if m.ID != "completeness" && m.P != nil {
+			measured = true
+			weak = weak && *m.P > 0.05
+		}
+	}
+	if measured && weak {
+		e.Warnings = appendNew(e.Warnings, WarnWeak)
+	}
+}
