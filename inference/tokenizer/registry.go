@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"unicode/utf8"
@@ -89,12 +90,16 @@ func (r *registry[T]) parse(raw json.RawMessage) (T, error) {
 	return v, nil
 }
 
-// decodeJSON is json.Unmarshal with ErrFormat and without quoting the input.
+// decodeJSON is json.Unmarshal with ErrFormat and a message without Go types.
 func decodeJSON(raw []byte, into any) error {
-	if err := json.Unmarshal(raw, into); err != nil {
-		return fmt.Errorf("%w: %w", ErrFormat, err)
+	err := json.Unmarshal(raw, into)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("%w: %.60q holds a %s, which does not belong there", ErrFormat, mismatch.Field, mismatch.Value)
+	}
+	return fmt.Errorf("%w: %w", ErrFormat, err)
 }
 
 func appendRune(b []byte, r rune) []byte { return utf8.AppendRune(b, r) }
