@@ -5,88 +5,126 @@ import "math"
 // gemmGeneric is the portable tile. Operands are widened to float64 once, the chain values stay float64 variables that hold float32 values, and a step is
 // product (exact), sum, and one rounding; the rare sum that lies between two float32 values takes the exact way.
 func gemmGeneric(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load, plain bool) {
-	if k == 0 || !plain {
+	if k == 0 || k > depth || !plain {
 		gemmExact(rows, panels, k, a, lda, b, bs, c, ldc, load)
 		return
 	}
-	var wide [depth * panelWidth]float64
-	var wa [2 * depth]float64
+	var wide [panelWidth / 4][depth * 4]float64
+	var pair [2 * depth]float64
 	for p := range panels {
-		for i, v := range b[p*bs : p*bs+k*panelWidth] {
-			wide[i] = float64(v)
+		for kk := range k {
+			v := (*[panelWidth]float32)(b[p*bs+kk*panelWidth:])
+			for q := range wide {
+				w := (*[4]float64)(wide[q][4*kk:])
+				w[0], w[1], w[2], w[3] = float64(v[4*q]), float64(v[4*q+1]), float64(v[4*q+2]), float64(v[4*q+3])
+			}
 		}
 		for i := 0; i < rows; i += 2 {
-			r1 := min(i+1, rows-1) // an odd last row is computed twice
-			a0, a1 := a[i*lda:i*lda+k], a[r1*lda:r1*lda+k]
+			next := min(i+1, rows-1) // an odd last row is computed twice
+			a0, a1 := a[i*lda:i*lda+k], a[next*lda:next*lda+k]
 			for kk := range k {
-				wa[2*kk], wa[2*kk+1] = float64(a0[kk]), float64(a1[kk])
+				pair[2*kk], pair[2*kk+1] = float64(a0[kk]), float64(a1[kk])
 			}
-			c0, c1 := c[i*ldc+p*panelWidth:], c[r1*ldc+p*panelWidth:]
-			for j := 0; j < panelWidth; j += 4 {
+			c0, c1 := c[i*ldc+p*panelWidth:], c[next*ldc+p*panelWidth:]
+			for q := range wide {
 				var acc [8]float64
 				if load {
-					for q := range 4 {
-						acc[q], acc[4+q] = float64(c0[j+q]), float64(c1[j+q])
+					for j := range 4 {
+						acc[2*j], acc[2*j+1] = float64(c0[4*q+j]), float64(c1[4*q+j])
 					}
 				}
-				chain2x4(wa[:2*k], wide[j:], &acc)
-				for q := range 4 {
-					c0[j+q], c1[j+q] = float32(acc[q]), float32(acc[4+q])
+				chains(pair[:2*k], wide[q][:4*k], &acc)
+				for j := range 4 {
+					c0[4*q+j], c1[4*q+j] = float32(acc[2*j]), float32(acc[2*j+1])
 				}
 			}
 		}
 	}
 }
 
+// A float64 whose low 29 bits are tie lies exactly between two normal float32 values.
 const tieMask, tie = 1<<29 - 1, 1 << 28
 
-// between reports that a float64 lies, as far as its bits show, exactly between two normal float32 values.
-func between(s float64) bool { return uint32(math.Float64bits(s))&tieMask == tie }
-
-// chain2x4 runs eight chains: a holds k pairs of row values, b rows of 16 values of which the first four are used.
-func chain2x4(a, b []float64, acc *[8]float64) {
-	k := 0
-	for {
-		k = chain2x4Fast(a, b, acc, k)
-		if 2*k >= len(a) {
+// chains runs eight chains, acc[2*column+row], over pairs of row values a and quadruples of column values b.
+func chains(a, b []float64, acc *[8]float64) {
+	for len(a) > 0 {
+		left, e := chainsFast(a, b, acc)
+		if left == 0 {
 			return
 		}
-		for q := range 4 {
-			bv := b[k*panelWidth+q]
-			acc[q] = stepExact(a[2*k]*bv, acc[q])
-			acc[4+q] = stepExact(a[2*k+1]*bv, acc[4+q])
+		at := len(a)/2 - left
+		for ; e < 8; e++ {
+			acc[e] = stepExact(a[2*at+e&1]*b[4*at+e/2], acc[e])
 		}
-		k++
+		a, b = a[2*at+2:], b[4*at+4:]
 	}
 }
 
 func stepExact(p, z float64) float64 { return float64(roundOdd(p, z, p+z)) }
 
-// chain2x4Fast runs from k on until the end or until a step needs the exact way, and returns the k it stopped at.
-func chain2x4Fast(a, b []float64, acc *[8]float64, k int) int {
+// chainsFast runs until the end or until a sum is a tie; it returns how many steps are left, the current one included, and the first chain that has not
+// taken the current step.
+func chainsFast(a, b []float64, acc *[8]float64) (left, e int) {
 	c0, c1, c2, c3, c4, c5, c6, c7 := acc[0], acc[1], acc[2], acc[3], acc[4], acc[5], acc[6], acc[7]
-	for ; 2*k+1 < len(a); k++ {
-		a0, a1 := a[2*k], a[2*k+1]
-		bb := (*[4]float64)(b[k*panelWidth:])
-		s0 := a0*bb[0] + c0
-		s1 := a0*bb[1] + c1
-		s2 := a0*bb[2] + c2
-		s3 := a0*bb[3] + c3
-		if between(s0) || between(s1) || between(s2) || between(s3) {
+	for len(a) >= 2 && len(b) >= 4 {
+		aa, bb := (*[2]float64)(a), (*[4]float64)(b)
+		a0, a1 := aa[0], aa[1]
+		x := bb[0]
+		s := a0*x + c0
+		if uint32(math.Float64bits(s))&tieMask == tie {
+			e = 0
 			break
 		}
-		s4 := a1*bb[0] + c4
-		s5 := a1*bb[1] + c5
-		s6 := a1*bb[2] + c6
-		s7 := a1*bb[3] + c7
-		if between(s4) || between(s5) || between(s6) || between(s7) {
+		c0 = float64(float32(s))
+		s = a1*x + c1
+		if uint32(math.Float64bits(s))&tieMask == tie {
+			e = 1
 			break
 		}
-		c0, c1, c2, c3 = float64(float32(s0)), float64(float32(s1)), float64(float32(s2)), float64(float32(s3))
-		c4, c5, c6, c7 = float64(float32(s4)), float64(float32(s5)), float64(float32(s6)), float64(float32(s7))
+		c1 = float64(float32(s))
+		x = bb[1]
+		s = a0*x + c2
+		if uint32(math.Float64bits(s))&tieMask == tie {
+			e = 2
+			break
+		}
+		c2 = float64(float32(s))
+		s = a1*x + c3
+		if uint32(math.Float64bits(s))&tieMask == tie {
+			e = 3
+			break
+		}
+		c3 = float64(float32(s))
+		x = bb[2]
+		s = a0*x + c4
+		if uint32(math.Float64bits(s))&tieMask == tie {
+			e = 4
+			break
+		}
+		c4 = float64(float32(s))
+		s = a1*x + c5
+		if uint32(math.Float64bits(s))&tieMask == tie {
+			e = 5
+			break
+		}
+		c5 = float64(float32(s))
+		x = bb[3]
+		s = a0*x + c6
+		if uint32(math.Float64bits(s))&tieMask == tie {
+			e = 6
+			break
+		}
+		c6 = float64(float32(s))
+		s = a1*x + c7
+		if uint32(math.Float64bits(s))&tieMask == tie {
+			e = 7
+			break
+		}
+		c7 = float64(float32(s))
+		a, b = a[2:], b[4:]
 	}
 	acc[0], acc[1], acc[2], acc[3], acc[4], acc[5], acc[6], acc[7] = c0, c1, c2, c3, c4, c5, c6, c7
-	return k
+	return len(a) / 2, e
 }
 
 // gemmExact takes every operand, subnormal products included, one checked step at a time.
