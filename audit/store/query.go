@@ -1,0 +1,226 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+	"gorm.io/gorm"
+
+	"vitrine/audit"
+)
+
+// Entry is an event as the log holds it. Index is -1 while Included is false.
+type Entry struct {
+	Index    int64
+	Included bool
+	Event    audit.Event
+	Leaf     []byte
+	Hash     tlog.Hash
+	// Damaged: the stored bytes are not a leaf this log can have written. Event
+	// then holds what could still be read; Verify says more.
+	Damaged bool
+}
+
+// MaxPage is the largest page.
+const MaxPage = 1000
+
+// Query filters included entries. Zero fields do not filter; slices match any of
+// their values.
+type Query struct {
+	Kinds    []string // a code (PREDICTION.MADE.OK) or its beginning (PREDICTION, PREDICTION.MADE)
+	Actor    string
+	Model    string
+	Object   string
+	Decision string // allow or deny
+	Request  string
+	After    time.Time // at or after
+	Before   time.Time // before
+	First    *int64    // smallest index
+	Last     *int64    // largest index
+	// WithoutBestEffort leaves out page views and the like.
+	WithoutBestEffort bool
+
+	Ascending bool   // oldest first; the default is newest first
+	Cursor    *int64 // continue after this index (Page.Next)
+	Limit     int    // 1..MaxPage; 0 means 50
+}
+
+// Page is one page of entries. Next continues; nil at the end.
+type Page struct {
+	Entries []Entry
+	Next    *int64
+}
+
+var kindPrefix = regexp.MustCompile(`^[A-Z]{2,16}(\.[A-Z]{2,16}){0,2}$`)
+
+// Events returns entries that match, by index. ErrQuery for a malformed filter.
+func (l *Log) Events(ctx context.Context, q Query) (Page, error) {
+	tx, err := l.filter(l.db.Read(ctx), q)
+	if err != nil {
+		return Page{}, err
+	}
+	if q.Limit == 0 {
+		q.Limit = 50
+	}
+	if q.Limit < 1 || q.Limit > MaxPage {
+		return Page{}, fmt.Errorf("audit/store: a page has 1 to %d entries: %w", MaxPage, ErrQuery)
+	}
+	order := "idx DESC"
+	if q.Ascending {
+		order = "idx"
+	}
+	if q.Cursor != nil && q.Ascending {
+		tx = tx.Where("idx > ?", *q.Cursor)
+	} else if q.Cursor != nil {
+		tx = tx.Where("idx < ?", *q.Cursor)
+	}
+	var rows []eventRow
+	if err := tx.Select("idx", "leaf").Order(order).Limit(q.Limit + 1).Find(&rows).Error; err != nil {
+		return Page{}, fmt.Errorf("audit/store: reading events: %w", err)
+	}
+	var p Page
+	if len(rows) > q.Limit {
+		rows = rows[:q.Limit]
+		p.Next = rows[len(rows)-1].Idx
+	}
+	for _, r := range rows {
+		p.Entries = append(p.Entries, entryOf(r))
+	}
+	return p, nil
+}
+
+// filter adds the conditions of q except the cursor.
+func (l *Log) filter(tx *gorm.DB, q Query) (*gorm.DB, error) {
+	tx = tx.Model(&eventRow{}).Where("workspace = ? AND idx IS NOT NULL", l.o.Workspace)
+	if len(q.Kinds) > 32 {
+		return nil, fmt.Errorf("audit/store: more than 32 kinds: %w", ErrQuery)
+	}
+	if len(q.Kinds) > 0 {
+		any := l.db.Read(context.Background())
+		for i, k := range q.Kinds {
+			if !kindPrefix.MatchString(k) {
+				return nil, fmt.Errorf("audit/store: a kind is written like PREDICTION or PREDICTION.MADE.OK: %w", ErrQuery)
+			}
+			// "." and "/" are neighbours, so this is the prefix "K." as a range.
+			const match = "(code = ? OR (code >= ? AND code < ?))"
+			if i == 0 {
+				any = any.Where(match, k, k+".", k+"/")
+			} else {
+				any = any.Or(match, k, k+".", k+"/")
+			}
+		}
+		tx = tx.Where(any)
+	}
+	for column, value := range map[string]string{"actor": q.Actor, "model": q.Model, "object": q.Object, "effect": q.Decision, "request": q.Request} {
+		if value != "" {
+			tx = tx.Where(column+" = ?", value)
+		}
+	}
+	if q.Decision != "" && q.Decision != "allow" && q.Decision != "deny" {
+		return nil, fmt.Errorf("audit/store: a decision is allow or deny: %w", ErrQuery)
+	}
+	if !q.After.IsZero() {
+		tx = tx.Where("time >= ?", audit.FormatTime(q.After))
+	}
+	if !q.Before.IsZero() {
+		tx = tx.Where("time < ?", audit.FormatTime(q.Before))
+	}
+	if q.First != nil {
+		tx = tx.Where("idx >= ?", *q.First)
+	}
+	if q.Last != nil {
+		tx = tx.Where("idx <= ?", *q.Last)
+	}
+	if q.WithoutBestEffort {
+		var codes []string
+		for _, k := range audit.Kinds() {
+			if k.Class == audit.BestEffort {
+				codes = append(codes, k.Code)
+			}
+		}
+		tx = tx.Where("code NOT IN ?", codes)
+	}
+	return tx, nil
+}
+
+// Count is how often a value occurs.
+type Count struct {
+	Value string
+	N     int64
+}
+
+// Counts are the true numbers behind a filter.
+type Counts struct {
+	Total       int64
+	First, Last int64   // smallest and largest index; -1 when nothing matches
+	Kinds       []Count // by code
+	Decisions   []Count // allow, deny, "" for events without a decision
+	Actors      []Count // most frequent first, at most 20
+	Models      []Count // most frequent first, at most 20
+}
+
+// Counts counts what matches q; cursor and limit do not matter.
+func (l *Log) Counts(ctx context.Context, q Query) (Counts, error) {
+	var c Counts
+	tx, err := l.filter(l.db.Read(ctx), q)
+	if err != nil {
+		return c, err
+	}
+	var span struct{ Total, First, Last int64 }
+	if err := tx.Select("COUNT(*) AS total, COALESCE(MIN(idx), -1) AS first, COALESCE(MAX(idx), -1) AS last").Scan(&span).Error; err != nil {
+		return c, fmt.Errorf("audit/store: counting events: %w", err)
+	}
+	c.Total, c.First, c.Last = span.Total, span.First, span.Last
+	for _, g := range []struct {
+		column string
+		to     *[]Count
+		most   int
+	}{{"code", &c.Kinds, 200}, {"effect", &c.Decisions, 3}, {"actor", &c.Actors, 20}, {"model", &c.Models, 20}} {
+		tx, err := l.filter(l.db.Read(ctx), q)
+		if err != nil {
+			return c, err
+		}
+		if err := tx.Select(g.column + " AS value, COUNT(*) AS n").Group(g.column).Order("n DESC, value").Limit(g.most).Scan(g.to).Error; err != nil {
+			return c, fmt.Errorf("audit/store: counting events: %w", err)
+		}
+	}
+	return c, nil
+}
+
+// Event finds an event by its index or its id, included or not.
+func (l *Log) Event(ctx context.Context, ref string) (Entry, error) {
+	tx := l.db.Read(ctx).Select("idx", "leaf").Where("workspace = ?", l.o.Workspace)
+	if n, err := strconv.ParseInt(ref, 10, 64); err == nil && len(ref) < 19 {
+		tx = tx.Where("idx = ?", n)
+	} else {
+		tx = tx.Where("event_id = ?", ref)
+	}
+	var row eventRow
+	err := tx.Take(&row).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return Entry{}, fmt.Errorf("audit/store: event: %w", ErrNotFound)
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("audit/store: reading an event: %w", err)
+	}
+	return entryOf(row), nil
+}
+
+func entryOf(r eventRow) Entry {
+	e := Entry{Index: -1, Leaf: r.Leaf, Hash: audit.LeafHash(r.Leaf)}
+	if r.Idx != nil {
+		e.Index, e.Included = *r.Idx, true
+	}
+	var err error
+	if e.Event, err = audit.ParseLeaf(r.Leaf); err != nil {
+		e.Damaged = true
+		_ = json.Unmarshal(r.Leaf, &e.Event) // what can be shown of it
+	}
+	return e
+}
