@@ -3,9 +3,14 @@ package app
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
+	auditstore "vitrine/audit/store"
+	"vitrine/policy"
 	"vitrine/policy/identity"
+	"vitrine/web/db"
+	"vitrine/web/store"
 )
 
 // Config says how to open an App.
@@ -23,7 +28,13 @@ type Config struct {
 
 // App is the opened program. Its methods may be called from any goroutine.
 type App struct {
-	config Config
+	config    Config
+	workspace string // ULID
+	db        *db.DB
+	store     *store.Store
+	log       *auditstore.Log
+	models    registry
+	active    atomic.Pointer[policy.Snapshot]
 }
 
 // New opens the data folder and everything behind it.
@@ -34,3 +45,12 @@ func (a *App) Close(ctx context.Context) error { return nil }
 
 // Local is the operator at the machine: whoever can read the data folder's keys.
 func (a *App) Local() identity.Caller { return identity.Caller{} }
+
+func (a *App) now() time.Time { return a.config.Now().UTC() }
+
+// snapshot is the policy in force.
+func (a *App) snapshot() *policy.Snapshot { return a.active.Load() }
+
+func (a *App) modelView(ctx context.Context, row *store.Model, long bool) (*ModelView, error) {
+	return nil, errEarly
+}

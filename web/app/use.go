@@ -55,10 +55,6 @@ func (a *App) Model(ctx context.Context, c identity.Caller, name string) (*Model
 	return nil, errEarly
 }
 
-// AddModel checks a hub folder of the server's machine and registers it.
-func (a *App) AddModel(ctx context.Context, c identity.Caller, folder, name, version string) (*ModelView, error) {
-	return nil, errEarly
-}
 func (a *App) Methods(ctx context.Context, c identity.Caller, model string) ([]MethodView, error) {
 	return nil, errEarly
 }
@@ -103,12 +99,6 @@ func (a *App) Policy(ctx context.Context, c identity.Caller) (*PolicyView, error
 }
 func (a *App) ChangePolicy(ctx context.Context, c identity.Caller, r PolicyChange) (*PolicyView, error) {
 	return nil, errEarly
-}
-
-// May answers whether the caller could do action on object now, recording nothing: for
-// what a page offers. Every use case still decides for itself.
-func (a *App) May(ctx context.Context, c identity.Caller, action, object string) DecisionView {
-	return DecisionView{}
 }
 
 // SignIn opens a session. address is the client's network address, for the delay only.
