@@ -32,9 +32,9 @@ type Context struct {
 // Ctx is the request's context, with the language of the page in it.
 func (c *Context) Ctx() context.Context { return i18n.With(c.Request().Context(), c.Lang) }
 
-// Render writes a page with the given status. A page that fails half-way is cut
+// Page writes a page with the given status. A page that fails half-way is cut
 // off and the error returned, so that no half page looks like a whole one.
-func (c *Context) Render(status int, page templ.Component) error {
+func (c *Context) Page(status int, page templ.Component) error {
 	buf := templ.GetBuffer()
 	defer templ.ReleaseBuffer(buf)
 	if err := page.Render(c.Ctx(), buf); err != nil {
@@ -117,9 +117,9 @@ func (s *Server) cookieName(name string) string {
 	return "vitrine-" + name
 }
 
-// SetCookie stores a value in the browser; a negative life removes it, zero
+// Keep stores a value in the browser; a negative life removes it, zero
 // keeps it until the browser closes.
-func (c *Context) SetCookie(name, value string, life time.Duration) {
+func (c *Context) Keep(name, value string, life time.Duration) {
 	http.SetCookie(c.Response(), c.server.cookie(name, value, life))
 }
 

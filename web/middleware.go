@@ -83,6 +83,10 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 		if strings.HasPrefix(c.Request().URL.Path, "/static/") {
 			return next(c)
 		}
+		if isLocal(c.Request()) {
+			c.Caller = s.app.Local()
+			return next(c)
+		}
 		if key := apiKey(c.Request().Header); key != "" {
 			caller, err := s.app.APIKey(c.Ctx(), key, c.RealIP())
 			if err != nil {

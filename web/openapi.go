@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"vitrine/inference"
 )
 
 // Doc is what the OpenAPI document says of one route.
@@ -65,7 +63,7 @@ func buildDocument() []byte {
 	}
 	doc := obj{
 		"openapi": "3.1.0",
-		"info":    obj{"title": "Vitrine", "version": inference.EngineVersion(), "license": obj{"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+		"info":    obj{"title": "Vitrine", "version": Version, "license": obj{"name": "Apache-2.0", "identifier": "Apache-2.0"}},
 		"paths":   paths,
 		"components": obj{
 			"schemas": b.defs,

@@ -108,6 +108,9 @@ func (s *Server) hostAllowed(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
+// Version of the program.
+const Version = "0.1.0"
+
 // Timeouts of a connection. Inference has its own limit inside the use cases.
 const (
 	readHeaderTimeout = 10 * time.Second
@@ -117,11 +120,11 @@ const (
 	maxHeaderBytes    = 32 << 10
 )
 
-// Serve answers on l until ctx ends, then finishes the requests under way.
-// With a certificate it speaks TLS.
-func (s *Server) Serve(ctx context.Context, l net.Listener, cert, key string) error {
+// Serve answers on l with h, which is Handler or Local of a Server, until ctx
+// ends, then finishes the requests under way. With a certificate it speaks TLS.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, cert, key string) error {
 	srv := &http.Server{
-		Handler: s.echo, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
+		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
 	done := make(chan error, 1)

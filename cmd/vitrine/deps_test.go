@@ -9,9 +9,9 @@ import (
 
 // pkgImports is one package of ours with what it imports, tests left out.
 type pkgImports struct {
-	path  string
-	deps  map[string]bool // transitive
-	uses  map[string]bool // direct
+	path string
+	deps map[string]bool // transitive
+	uses map[string]bool // direct
 }
 
 func load(t *testing.T) []pkgImports {
