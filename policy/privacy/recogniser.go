@@ -1,0 +1,236 @@
+package privacy
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Finding is one piece of personal data. Start and End count characters (code
+// points) of the text; Score is between 0 and 1.
+type Finding struct {
+	Recogniser string  `json:"recogniser"`
+	Start      int     `json:"start"`
+	End        int     `json:"end"`
+	Score      float64 `json:"score"`
+}
+
+// Recogniser finds one kind of personal data.
+type Recogniser struct {
+	// ID is the word used in policies and log entries: "credit-card".
+	ID string
+	// Label is what stands in masked text between brackets: "CARD".
+	Label string
+	// Positive and Negative are examples for the conformance test and the
+	// documentation: texts with exactly one finding, and with none.
+	Positive, Negative []string
+
+	window   window // where the pattern is tried
+	patterns []pattern
+	check    func(match string) bool
+	attached bool     // letters may touch the match; digits never touch digits
+	context  []string // lower-case words; one within contextReach raises the score
+}
+
+// pattern is one spelling of an identifier. Score is that of a match without
+// context; below threshold a match counts only with a context word near.
+type pattern struct {
+	score float64
+	re    *regexp.Regexp
+}
+
+func spelled(score float64, re string) pattern { return pattern{score, regexp.MustCompile(re)} }
+
+const (
+	// threshold is the score from which a finding counts.
+	threshold = 0.5
+	// contextBonus is added when a context word is near.
+	contextBonus = 0.35
+	// contextReach is how far before a match, in bytes, context words count.
+	contextReach = 48
+)
+
+// window says which parts of a text can hold a match at all. Scanning for
+// windows is one pass over the bytes; patterns run only inside.
+type window int
+
+const (
+	aroundAt      window = iota // around an '@'
+	aroundDigits                // runs of digits, letters attached to them, and separators
+	aroundAddress               // runs of hexadecimal digits, dots and colons
+)
+
+var registry = map[string]Recogniser{}
+
+// register adds a recogniser. It panics on an incomplete or doubled entry.
+func register(r Recogniser) {
+	if r.ID == "" || r.Label == "" || len(r.patterns) == 0 || len(r.Positive) == 0 || len(r.Negative) == 0 {
+		panic("privacy: incomplete recogniser " + r.ID)
+	}
+	if _, ok := registry[r.ID]; ok {
+		panic("privacy: recogniser registered twice: " + r.ID)
+	}
+	registry[r.ID] = r
+}
+
+// Recognisers lists every recogniser by id.
+func Recognisers() []Recogniser {
+	out := make([]Recogniser, 0, len(registry))
+	for _, r := range registry {
+		out = append(out, r)
+	}
+	slices.SortFunc(out, func(a, b Recogniser) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
+
+// All is the group of every recogniser.
+const All = "pii"
+
+// Known reports whether id is a recogniser or the group "pii".
+func Known(id string) bool {
+	_, ok := registry[id]
+	return ok || id == All
+}
+
+// Label returns what stands in masked text for the recogniser: "[EMAIL]".
+func Label(id string) string { return "[" + registry[id].Label + "]" }
+
+// Detect finds personal data of every kind. Findings do not overlap and are in
+// order of their place.
+func Detect(text string) []Finding { return DetectOnly(text, nil) }
+
+// DetectOnly finds personal data of the given kinds; nil or "pii" means all. An
+// unknown id also means all: a rule that names a recogniser this program does
+// not have must not mask less.
+func DetectOnly(text string, ids []string) []Finding {
+	n := normalise(text)
+	var spans []span
+	for _, r := range chosen(ids) {
+		spans = r.find(n, spans)
+	}
+	spans = resolve(spans)
+	out := make([]Finding, len(spans))
+	for i, s := range spans {
+		out[i] = Finding{Recogniser: s.id, Start: n.char(s.start), End: n.charEnd(s.end), Score: s.score}
+	}
+	return out
+}
+
+func chosen(ids []string) []Recogniser {
+	var out []Recogniser
+	for _, id := range ids {
+		r, ok := registry[id]
+		if !ok {
+			return Recognisers()
+		}
+		out = append(out, r)
+	}
+	if len(ids) == 0 {
+		return Recognisers()
+	}
+	return out
+}
+
+// span is a finding in bytes of the normalised text.
+type span struct {
+	id         string
+	start, end int
+	score      float64
+}
+
+func (r Recogniser) find(n *normalised, spans []span) []span {
+	for _, w := range n.windows(r.window) {
+		part := n.text[w[0]:w[1]]
+		for _, p := range r.patterns {
+			// A rejected candidate must not hide a good one that starts inside it,
+			// so the search goes on one character behind its start, for a bounded
+			// number of times: a window is short or the pattern bounded.
+			for from, tries := 0, 0; from < len(part) && tries < 256; tries++ {
+				m := p.re.FindStringIndex(part[from:])
+				if m == nil {
+					break
+				}
+				start, end := from+m[0], from+m[1]
+				score, ok := r.judge(n, p.score, w[0]+start, w[0]+end)
+				if !ok {
+					_, size := utf8.DecodeRuneInString(part[start:])
+					from = start + max(size, 1)
+					continue
+				}
+				spans = append(spans, span{r.ID, w[0] + start, w[0] + end, score})
+				from, tries = end, 0
+			}
+		}
+	}
+	return spans
+}
+
+// judge scores one candidate: neighbours, checksum, context.
+func (r Recogniser) judge(n *normalised, score float64, start, end int) (float64, bool) {
+	if start > 0 && r.joined(n.text[start-1], n.text[start]) || end < len(n.text) && r.joined(n.text[end-1], n.text[end]) {
+		return 0, false // part of a longer word or number
+	}
+	if r.check != nil && !r.check(n.text[start:end]) {
+		return 0, false
+	}
+	if len(r.context) > 0 && n.near(start, r.context) {
+		score = min(score+contextBonus, 1)
+	}
+	return score, score >= threshold
+}
+
+// joined reports whether two neighbouring bytes belong to one word or number.
+func (r Recogniser) joined(a, b byte) bool {
+	if r.attached {
+		return isDigit(a) && isDigit(b)
+	}
+	return isWord(a) && isWord(b)
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isWord(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// resolve keeps, of overlapping findings, the one with the higher score, then
+// the longer, then the earlier, then the lower id; the rest in order of place.
+// A finding that a better one covers only in part stays with the rest of itself
+// masked too: the better one grows to the union, since showing half an
+// identifier is showing it.
+func resolve(spans []span) []span {
+	slices.SortFunc(spans, func(a, b span) int {
+		if a.start != b.start {
+			return a.start - b.start
+		}
+		return b.end - a.end
+	})
+	var out []span
+	for _, s := range spans {
+		if len(out) == 0 || s.start >= out[len(out)-1].end {
+			out = append(out, s)
+			continue
+		}
+		last := &out[len(out)-1]
+		end := max(last.end, s.end)
+		if better(s, *last) {
+			last.id, last.score = s.id, s.score
+		}
+		last.end = end
+	}
+	return out
+}
+
+func better(a, b span) bool {
+	if a.score != b.score {
+		return a.score > b.score
+	}
+	if la, lb := a.end-a.start, b.end-b.start; la != lb {
+		return la > lb
+	}
+	if a.start != b.start {
+		return a.start < b.start
+	}
+	return a.id < b.id
+}
