@@ -5,6 +5,8 @@
 // request: bit-identical for any thread count, any batch an example rides in, any padding and any CPU level.
 package inference
 
+import "vitrine/inference/task"
+
 // Letters for shapes: B batch, T tokens, D model width, H heads, C channels or classes.
 
 // Tensor is a dense row-major array.
@@ -76,6 +78,7 @@ type Token struct {
 	Special bool   `json:"special"`
 	Word    int    `json:"-"` // word number, -1 for special tokens
 	Pair    bool   `json:"pair,omitempty"`
+	Index   int    `json:"-"` // number among all non-special tokens of the input, -1 for special tokens
 }
 
 // Window is one run of the network over a part of the input.
@@ -120,22 +123,10 @@ type Result struct {
 }
 
 // LabelScore is one class of a classification.
-type LabelScore struct {
-	Label string  `json:"label"`
-	Index int     `json:"index"`
-	Score float64 `json:"score"`
-	Logit float64 `json:"logit"`
-}
+type LabelScore = task.LabelScore
 
-// Entity is one span found by token classification; Start and End count characters, Index is the first token.
-type Entity struct {
-	Label string  `json:"label"`
-	Score float64 `json:"score"`
-	Text  string  `json:"text"`
-	Start int     `json:"start"`
-	End   int     `json:"end"`
-	Index int     `json:"index"`
-}
+// Entity is one span of the text; Start and End count characters, Index is the first token.
+type Entity = task.Entity
 
 // WindowNote says which characters one window of a long text covered.
 type WindowNote struct {

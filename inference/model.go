@@ -1,10 +1,20 @@
 package inference
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"strings"
+
+	"vitrine/inference/family"
+	"vitrine/inference/nn"
+	"vitrine/inference/task"
+	"vitrine/inference/tokenizer"
+	"vitrine/inference/vision"
+	"vitrine/inference/weights"
 )
 
 // The three ways in which the engine says no. Every error of this package wraps one of them or a context error.
@@ -17,37 +27,176 @@ var (
 	ErrUnsupported = errors.New("not supported")
 )
 
+// maxSmallFile bounds config files and model cards.
+const maxSmallFile = 4 << 20
+
 // Model is a loaded checkpoint. It is safe for use by several goroutines.
 type Model struct {
-	info Info
+	info    Info
+	desc    family.Description
+	net     family.Network
+	task    task.Task
+	tok     tokenizer.Tokenizer
+	proc    *vision.Processor
+	plans   planCache
+	unfused bool // tests compare with graphs that were not fused
 }
 
 // Open loads the checkpoint of a hub folder: config.json, *.safetensors, tokenizer or image processor files.
 func Open(dir string) (*Model, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("inference: opening model: %w: %w", ErrModel, err)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("inference: %s is a file: %w; give the folder that holds config.json and model.safetensors", dir, ErrUnsupported)
+	}
 	return OpenFS(os.DirFS(dir), dir)
 }
 
 // OpenFS loads the checkpoint of a hub folder held by any file system; name is what errors and Info call it.
 func OpenFS(fsys fs.FS, name string) (*Model, error) {
-	return &Model{info: Info{Name: name}}, nil
+	m := &Model{}
+	if err := m.load(fsys); err != nil {
+		return nil, fmt.Errorf("inference: opening %s: %w", name, classify(err))
+	}
+	m.info.Name = name
+	return m, nil
 }
 
-// Info describes the model.
+// Info describes the model. The slices in it must not be changed.
 func (m *Model) Info() Info { return m.info }
 
-// Close releases the mapped files. No call may be running.
-func (m *Model) Close() error { return nil }
-
-// Encode turns an input into examples: one for images and short texts, overlapping windows for long texts.
-func (m *Model) Encode(ctx context.Context, in Input) (*Encoded, error) { return nil, ErrUnsupported }
-
-// Run computes outputs, taps and gradients of a batch. Results are bit-identical whatever the batch, the thread
-// count and the CPU level.
-func (m *Model) Run(ctx context.Context, batch []Example, spec RunSpec) ([]Result, error) {
-	return nil, ErrUnsupported
+// Close releases the model. Weights live in memory, so nothing else depends on it.
+func (m *Model) Close() error {
+	m.plans.clear()
+	return nil
 }
 
-// Predict runs the model's task on one input.
-func (m *Model) Predict(ctx context.Context, in Input) (*Prediction, error) {
-	return nil, ErrUnsupported
+// classify puts an error of the packages below under one of this package's sentinels.
+func classify(err error) error {
+	for _, c := range []struct{ from, to error }{
+		{ErrInput, nil}, {ErrModel, nil}, {ErrUnsupported, nil},
+		{family.ErrUnsupported, ErrUnsupported}, {weights.ErrUnsupported, ErrUnsupported},
+		{tokenizer.ErrUnsupported, ErrUnsupported}, {vision.ErrUnsupported, ErrUnsupported},
+		{tokenizer.ErrText, ErrInput}, {vision.ErrImage, ErrInput}, {vision.ErrTooLarge, ErrInput},
+		{task.ErrNoMask, ErrInput}, {task.ErrNoContext, ErrInput},
+		{family.ErrConfig, ErrModel}, {nn.ErrCheckpoint, ErrModel}, {weights.ErrFormat, ErrModel},
+		{tokenizer.ErrFormat, ErrModel}, {vision.ErrConfig, ErrModel}, {fs.ErrNotExist, ErrModel},
+	} {
+		if errors.Is(err, c.from) {
+			if c.to == nil {
+				return err
+			}
+			return fmt.Errorf("%w: %w", c.to, err)
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrModel, err)
+}
+
+func (m *Model) load(fsys fs.FS) error {
+	config, err := readSmall(fsys, "config.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: the folder has no config.json; give a folder in the layout of the Hugging Face hub", ErrModel)
+	} else if err != nil {
+		return err
+	}
+	file, err := weights.OpenHub(fsys)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if m.net, err = family.Load(family.Source{Config: config, FS: fsys, Weights: file}); err != nil {
+		return err
+	}
+	m.desc = m.net.Describe()
+	t, ok := task.Lookup(m.desc.Task)
+	if !ok {
+		return fmt.Errorf("task %q: %w", m.desc.Task, ErrUnsupported)
+	}
+	m.task = t
+	if m.desc.Modality == "image" {
+		m.proc, err = vision.LoadProcessor(fsys, m.desc.ImageChannels)
+	} else {
+		m.tok, err = tokenizer.Load(fsys)
+	}
+	if err != nil {
+		return err
+	}
+	if m.tok != nil && m.tok.VocabSize() > m.desc.Vocab {
+		return fmt.Errorf("%w: the tokenizer has %d entries, the model's vocabulary %d; the files do not belong together", ErrModel, m.tok.VocabSize(), m.desc.Vocab)
+	}
+	m.describe(file)
+	return m.digest(fsys)
+}
+
+func (m *Model) describe(file *weights.File) {
+	d := m.desc
+	m.info = Info{Family: d.Family, Architecture: d.Architecture, Task: d.Task, Modality: d.Modality, Labels: d.Labels,
+		Layers: d.Layers, Heads: d.Heads, Hidden: d.Hidden, MaxTokens: d.MaxTokens, ImageChannels: d.ImageChannels, Taps: Taps(d.Taps)}
+	byType := map[string]int{}
+	for _, name := range file.Names() {
+		t, _ := file.Tensor(name)
+		if strings.HasPrefix(t.DType, "F") || t.DType == "BF16" {
+			m.info.Parameters += int64(t.Elements())
+			byType[t.DType] += t.Elements()
+		}
+	}
+	for dtype, n := range byType {
+		if best := byType[m.info.DType]; n > best || n == best && dtype < m.info.DType {
+			m.info.DType = dtype
+		}
+	}
+	if m.tok != nil {
+		m.info.TokenizerDigest = m.tok.Digest()
+		m.info.SpecialIDs = SpecialIDs(m.tok.Special())
+	}
+	if m.proc != nil {
+		m.info.ImageHeight, m.info.ImageWidth = m.proc.Size()
+	}
+}
+
+func (m *Model) digest(fsys fs.FS) error {
+	files, err := weights.Digests(fsys)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		m.info.Files = append(m.info.Files, FileDigest(f))
+	}
+	m.info.Digest = weights.Combined(files)
+	for _, name := range []string{"MODEL_CARD.md", "README.md"} {
+		if card, err := readSmall(fsys, name); err == nil {
+			m.info.Card = strings.ToValidUTF8(string(card), "\uFFFD")
+			break
+		}
+	}
+	return nil
+}
+
+func readSmall(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, maxSmallFile+1))
+	if err == nil && len(raw) > maxSmallFile {
+		err = fmt.Errorf("%w: %s is larger than %d bytes", ErrModel, name, maxSmallFile)
+	}
+	return raw, err
+}
+
+// Config returns config.json's value under key, for display; ok is false where there is none.
+func Config(fsys fs.FS, key string) (value json.RawMessage, ok bool) {
+	raw, err := readSmall(fsys, "config.json")
+	if err != nil {
+		return nil, false
+	}
+	var all map[string]json.RawMessage
+	if json.Unmarshal(raw, &all) != nil {
+		return nil, false
+	}
+	value, ok = all[key]
+	return value, ok
 }

@@ -1,0 +1,162 @@
+// Package family builds the graphs of published model families from their config and weights; one file each.
+package family
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+
+	"vitrine/inference/graph"
+	"vitrine/inference/weights"
+)
+
+var (
+	// ErrConfig: config.json is broken or out of range.
+	ErrConfig = errors.New("config not usable")
+	// ErrUnsupported: a family, head or option that is not run; the message names it.
+	ErrUnsupported = errors.New("not supported")
+)
+
+// Taps are the names of a network's inner values; see inference.Taps.
+type Taps struct {
+	Embeddings string
+	Hidden     []string
+	Attentions []string
+	Features   []string
+	Pixels     string
+}
+
+// Description is what a network says of itself.
+type Description struct {
+	Family, Architecture, Task, Modality    string
+	Labels                                  []string
+	MultiLabel                              bool // independent classes (sigmoid)
+	Layers, Heads, Hidden, MaxTokens, Vocab int
+	Types                                   int // token types
+	ImageChannels                           int
+	Taps                                    Taps
+}
+
+// Shape is the shape of one batch: B examples of T tokens, or B images.
+type Shape struct{ B, T, C, H, W int }
+
+// Built is a network's graph for one shape.
+type Built struct {
+	G      *graph.Graph
+	Output graph.ID // (B, ...)
+	Words  graph.ID // word-embedding output, graph.None for images
+	// ChannelsLast marks taps stored (B,H,W,C) that callers see as (C,H,W).
+	ChannelsLast map[graph.ID]bool
+}
+
+// Feed names of the graphs' inputs.
+const (
+	FeedIDs    = "input_ids"
+	FeedTypes  = "token_type_ids"
+	FeedPixels = "pixels"
+)
+
+// Network is a loaded family member, immutable and safe for concurrent use.
+type Network interface {
+	Describe() Description
+	// Build makes the graph for a shape. A lean graph computes of the last layer only what the output reads, and
+	// has no taps there.
+	Build(s Shape, lean bool) (*Built, error)
+}
+
+// Source is what a family is loaded from.
+type Source struct {
+	Config  []byte // config.json
+	FS      fs.FS
+	Weights *weights.File
+}
+
+// Family loads checkpoints of one model_type.
+type Family struct {
+	Name string // model_type of config.json
+	Load func(Source) (Network, error)
+}
+
+var registry = map[string]Family{}
+
+func register(f Family) {
+	if f.Name == "" || f.Load == nil || registry[f.Name].Load != nil {
+		panic("family: incomplete or registered twice: " + f.Name)
+	}
+	registry[f.Name] = f
+}
+
+// Names lists the families, sorted.
+func Names() []string {
+	var out []string
+	for n := range registry {
+		out = append(out, n)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// Load finds the family by config.json's model_type and loads the checkpoint.
+func Load(s Source) (Network, error) {
+	var c struct {
+		ModelType string `json:"model_type"`
+	}
+	if err := decode(s.Config, &c); err != nil {
+		return nil, err
+	}
+	f, ok := registry[c.ModelType]
+	if !ok {
+		return nil, fmt.Errorf("family: model_type %.60q: %w; this engine runs %s", c.ModelType, ErrUnsupported, strings.Join(Names(), ", "))
+	}
+	return f.Load(s)
+}
+
+func decode(raw []byte, v any) error {
+	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(v); err != nil {
+		return fmt.Errorf("family: %w: config.json: %v", ErrConfig, err)
+	}
+	return nil
+}
+
+// labels orders id2label; without one there are n labels LABEL_0...
+func labels(id2label map[string]string, n int) ([]string, error) {
+	if len(id2label) == 0 {
+		out := make([]string, n)
+		for i := range out {
+			out[i] = "LABEL_" + strconv.Itoa(i)
+		}
+		return out, nil
+	}
+	out := make([]string, len(id2label))
+	for k, v := range id2label {
+		i, err := strconv.Atoi(k)
+		if err != nil || i < 0 || i >= len(out) || out[i] != "" || v == "" {
+			return nil, fmt.Errorf("family: %w: id2label has the key %.20q among %d labels", ErrConfig, k, len(out))
+		}
+		out[i] = v
+	}
+	return out, nil
+}
+
+// inRange checks config numbers: name, value, lowest, highest.
+func inRange(name string, v, lo, hi int) error {
+	if v < lo || v > hi {
+		return fmt.Errorf("family: %w: %s is %d, expected %d to %d", ErrConfig, name, v, lo, hi)
+	}
+	return nil
+}
+
+func one(list []string, otherwise string) string {
+	if len(list) == 0 {
+		return otherwise
+	}
+	return list[0]
+}
+
+func contains(list []string, s string) bool { return slices.Contains(list, s) }

@@ -1,0 +1,122 @@
+// Package nn composes ops into the blocks that model families share, and reads their weights.
+package nn
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"vitrine/inference/op"
+	"vitrine/inference/weights"
+)
+
+// ErrCheckpoint: the weights do not fit the config; the message names the tensor and the expected shape.
+var ErrCheckpoint = errors.New("checkpoint does not fit its config")
+
+// Loader reads tensors by name and checks their shapes. The first misfit is kept in Err, so that families need not
+// check every step; later calls return zeros of the right size.
+type Loader struct {
+	file    *weights.File
+	prefix  string
+	renames []string // pairs of old and new endings, tried in order
+	err     error
+}
+
+// NewLoader reads from file. Of the optional prefixes ("bert." and the like) the first is taken under which probe
+// exists; without any, names are used as they are.
+func NewLoader(file *weights.File, probe string, prefixes ...string) *Loader {
+	l := &Loader{file: file}
+	for _, p := range prefixes {
+		if _, ok := file.Tensor(p + probe); ok {
+			l.prefix = p
+			break
+		}
+	}
+	return l
+}
+
+// Rename makes names ending in from also findable with the ending to.
+func (l *Loader) Rename(from, to string) { l.renames = append(l.renames, from, to) }
+
+// Err returns the first misfit.
+func (l *Loader) Err() error { return l.err }
+
+func (l *Loader) fail(format string, args ...any) {
+	if l.err == nil {
+		l.err = fmt.Errorf("nn: %w: %s", ErrCheckpoint, fmt.Sprintf(format, args...))
+	}
+}
+
+func (l *Loader) find(name string) (*weights.Tensor, bool) {
+	names := []string{name}
+	for i := 0; i < len(l.renames); i += 2 {
+		if strings.HasSuffix(name, l.renames[i]) {
+			names = append(names, strings.TrimSuffix(name, l.renames[i])+l.renames[i+1])
+		}
+	}
+	for _, n := range names {
+		for _, p := range []string{l.prefix, ""} {
+			if t, ok := l.file.Tensor(p + n); ok {
+				return t, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// Has reports whether a tensor is there, under the prefix or without it.
+func (l *Loader) Has(name string) bool {
+	_, ok := l.find(name)
+	return ok
+}
+
+// Tensor reads a tensor of exactly this shape, widened to float32.
+func (l *Loader) Tensor(name string, shape ...int) []float32 {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	t, ok := l.find(name)
+	if !ok {
+		l.fail("tensor %s%s is missing; its shape should be %v", l.prefix, name, shape)
+	} else if !slices.Equal(t.Shape, shape) {
+		l.fail("tensor %s has shape %v, expected %v", t.Name, t.Shape, shape)
+	}
+	if l.err != nil {
+		return nil
+	}
+	v, err := t.Float32()
+	if err != nil {
+		l.err = err
+		return nil
+	}
+	if len(v) != n {
+		l.fail("tensor %s has %d values, expected %d", t.Name, len(v), n)
+	}
+	for _, x := range v {
+		if x-x != 0 {
+			l.fail("tensor %s holds a value that is not a finite number", t.Name)
+			break
+		}
+	}
+	return v
+}
+
+// Linear reads NAME.weight (out,in) and NAME.bias (out).
+func (l *Loader) Linear(name string, in, out int) Linear {
+	return Linear{Name: name, W: l.weight(name+".weight", in, out), Bias: l.Tensor(name+".bias", out)}
+}
+
+func (l *Loader) weight(name string, in, out int) *op.Weight {
+	w := l.Tensor(name, out, in)
+	if l.err != nil {
+		return nil
+	}
+	return op.NewWeight(w, in, out)
+}
+
+// Norm reads NAME.weight and NAME.bias of a LayerNorm over n values.
+func (l *Loader) Norm(name string, n int, eps float64) *op.LayerNorm {
+	return &op.LayerNorm{Gamma: l.Tensor(name+".weight", n), Beta: l.Tensor(name+".bias", n), Eps: float32(eps)}
+}

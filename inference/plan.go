@@ -1,0 +1,229 @@
+package inference
+
+import (
+	"container/list"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"vitrine/inference/family"
+	"vitrine/inference/graph"
+)
+
+// maxPlans bounds the compiled plans that a model keeps; the least recently used goes first.
+const maxPlans = 64
+
+// compiled is a plan with the places of everything a caller asked for.
+type compiled struct {
+	plan     *graph.Plan
+	built    *family.Built
+	output   graph.ID
+	outShape []int // of one example
+	scalar   graph.ID
+	taps     []graph.ID
+	wrt      []graph.ID
+	grads    []graph.ID
+	patched  map[string]graph.ID
+}
+
+type planCache struct {
+	mu    sync.Mutex
+	order list.List // of *cachedPlan, most recently used first
+	byKey map[string]*list.Element
+}
+
+type cachedPlan struct {
+	key  string
+	plan *compiled
+}
+
+func (c *planCache) get(key string) *compiled {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.byKey[key]; e != nil {
+		c.order.MoveToFront(e)
+		return e.Value.(*cachedPlan).plan
+	}
+	return nil
+}
+
+func (c *planCache) put(key string, p *compiled) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byKey == nil {
+		c.byKey = map[string]*list.Element{}
+	}
+	if c.byKey[key] != nil {
+		return
+	}
+	c.byKey[key] = c.order.PushFront(&cachedPlan{key, p})
+	for c.order.Len() > maxPlans {
+		last := c.order.Back()
+		delete(c.byKey, c.order.Remove(last).(*cachedPlan).key)
+	}
+}
+
+func (c *planCache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.order.Init()
+	c.byKey = nil
+}
+
+// plan returns the compiled plan for a shape, a batch size and a question.
+func (m *Model) plan(k key, batch int, spec RunSpec) (*compiled, error) {
+	quantity := ""
+	if spec.Target != nil {
+		quantity = spec.Target.Quantity
+		if quantity == "" || quantity == "diff" {
+			quantity = "logit"
+		}
+	}
+	patches := make([]string, 0, len(spec.Patch))
+	for name := range spec.Patch {
+		patches = append(patches, name)
+	}
+	slices.Sort(patches)
+	id := fmt.Sprintf("%v|%d|%s|%q|%q|%q", k, batch, quantity, spec.Taps, spec.Wrt, patches)
+	if p := m.plans.get(id); p != nil {
+		return p, nil
+	}
+	// A lean graph lacks the last layer's taps; whoever asks for one gets the full graph.
+	p, err := m.compile(k, batch, quantity, spec, patches, true)
+	if err == nil && p == nil {
+		p, err = m.compile(k, batch, quantity, spec, patches, false)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.plans.put(id, p)
+	return p, nil
+}
+
+// compile builds and compiles one graph; nil without an error means that the lean graph lacks a name.
+func (m *Model) compile(k key, batch int, quantity string, spec RunSpec, patches []string, lean bool) (*compiled, error) {
+	built, err := m.net.Build(family.Shape{B: batch, T: k.t, C: k.c, H: k.h, W: k.w}, lean)
+	if err != nil {
+		return nil, fmt.Errorf("inference: %w", classify(err))
+	}
+	g := built.G
+	c := &compiled{built: built, output: built.Output, patched: map[string]graph.ID{}, scalar: graph.None}
+	c.outShape = g.Shape(c.output)[1:]
+	for _, q := range []struct {
+		names []string
+		ids   *[]graph.ID
+	}{{spec.Taps, &c.taps}, {spec.Wrt, &c.wrt}, {patches, nil}} {
+		for _, name := range q.names {
+			id, ok := g.Find(name)
+			if !ok || g.Nodes[id].Int {
+				if lean {
+					return nil, nil
+				}
+				return nil, fmt.Errorf("inference: %w: this model has no value named %.80q; it has %s", ErrInput, name, examples(m.info.Taps))
+			}
+			if q.ids != nil {
+				*q.ids = append(*q.ids, id)
+			} else {
+				c.patched[name] = id
+			}
+		}
+	}
+	if k.words {
+		g.Replace(built.Words, feedWords)
+	}
+	for name, id := range c.patched {
+		g.Replace(id, feedPatch+name)
+	}
+	keep := append([]graph.ID{c.output}, c.taps...)
+	if quantity != "" {
+		c.scalar = addTarget(g, c.output, quantity)
+		keep = append(keep, c.scalar)
+	}
+	if len(c.wrt) > 0 {
+		seed := g.Input(feedSeed, batch)
+		tape := &graph.Tape{G: g}
+		if c.grads, err = tape.Backward(map[graph.ID]graph.ID{c.scalar: seed}, c.wrt); err != nil {
+			return nil, fmt.Errorf("inference: differentiating: %w", err)
+		}
+		for _, id := range c.grads {
+			if id != graph.None {
+				keep = append(keep, id)
+			}
+		}
+	}
+	c.plan, err = graph.Compile(g, keep, !m.unfused)
+	if err != nil {
+		return nil, fmt.Errorf("inference: compiling: %w", classify(err))
+	}
+	return c, nil
+}
+
+// examples names some taps for an error message.
+func examples(t Taps) string {
+	var names []string
+	for _, n := range []string{t.Embeddings, t.Pixels} {
+		if n != "" {
+			names = append(names, n)
+		}
+	}
+	for _, list := range [][]string{t.Hidden, t.Attentions, t.Features} {
+		if len(list) > 0 {
+			names = append(names, list[0], list[len(list)-1])
+		}
+	}
+	return strings.Join(slices.Compact(names), ", ")
+}
+
+// callerShape is the shape of one example's value as callers see it.
+func (c *compiled) callerShape(id graph.ID) []int {
+	s := slices.Clone(c.built.G.Shape(id)[1:])
+	if c.built.ChannelsLast[id] {
+		s[0], s[1], s[2] = s[2], s[0], s[1]
+	}
+	return s
+}
+
+// example copies example b of a value, channels first where callers see it so; like is the node whose layout counts.
+func (c *compiled) example(v graph.Value, b int, like graph.ID) Tensor {
+	shape := c.callerShape(like)
+	n := graph.Size(shape)
+	data := v.F[b*n : (b+1)*n]
+	if c.built.ChannelsLast[like] {
+		return Tensor{shape, channelsFirst(data, shape)}
+	}
+	return Tensor{shape, slices.Clone(data)}
+}
+
+// gradient copies the gradient with respect to wrt[j]: zeros where the target does not depend on it.
+func (c *compiled) gradient(value func(graph.ID) graph.Value, b, j int) Tensor {
+	if c.grads[j] == graph.None {
+		shape := c.callerShape(c.wrt[j])
+		return Tensor{shape, make([]float32, graph.Size(shape))}
+	}
+	return c.example(value(c.grads[j]), b, c.wrt[j])
+}
+
+// channelsFirst copies (H,W,C) into (C,H,W); shape is the latter.
+func channelsFirst(x []float32, shape []int) []float32 {
+	c, n := shape[0], shape[1]*shape[2]
+	out := make([]float32, len(x))
+	for i := range n {
+		for j := range c {
+			out[j*n+i] = x[i*c+j]
+		}
+	}
+	return out
+}
+
+// channelsLast is the inverse of channelsFirst; shape is (C,H,W).
+func channelsLast(x []float32, shape []int) []float32 {
+	c, n := shape[0], shape[1]*shape[2]
+	out := make([]float32, len(x))
+	for i := range n {
+		for j := range c {
+			out[i*c+j] = x[j*n+i]
+		}
+	}
+	return out
+}
