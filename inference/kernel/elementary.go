@@ -1,6 +1,10 @@
 package kernel
 
-import "math"
+import (
+	"math"
+
+	"vitrine/inference/kernel/poly"
+)
 
 var negInf = float32(math.Inf(-1))
 
@@ -48,21 +52,108 @@ func geluGeneric(dst, src []float32)     { apply(dst, src, gelu1) }
 func geluTanhGeneric(dst, src []float32) { apply(dst, src, geluTanh1) }
 func siluGeneric(dst, src []float32)     { apply(dst, src, silu1) }
 
-func exp1(x float32) float32  { return float32(math.Exp(float64(x))) }
-func log1(x float32) float32  { return float32(math.Log(float64(x))) }
-func erf1(x float32) float32  { return float32(math.Erf(float64(x))) }
-func tanh1(x float32) float32 { return float32(math.Tanh(float64(x))) }
-func sin1(x float32) float32  { return float32(math.Sin(float64(x))) }
-func cos1(x float32) float32  { return float32(math.Cos(float64(x))) }
-
-func sigmoid1(x float32) float32 { return 1 / (1 + exp1(-x)) }
-func silu1(x float32) float32    { return x * sigmoid1(x) }
-
-func gelu1(x float32) float32 { h := 0.5 * x; return FMA(h, erf1(x*math.Sqrt2/2), h) }
-
-func geluTanhArg(x float32) float32 {
-	const c, c3 = 0.7978845608028654, 0.7978845608028654 * 0.044715
-	return x * FMA(x*x, c3, c)
+// exp1 errs by at most 0.87 ULP; subnormal results are rounded a second time.
+func exp1(x float32) float32 {
+	if x < poly.ExpLow {
+		x = poly.ExpLow
+	}
+	if x > poly.ExpHigh {
+		x = poly.ExpHigh
+	}
+	t := FMA(x, poly.Log2E, poly.Magic)
+	j := t - poly.Magic
+	f := FMA(j, poly.NegLn2Lo, FMA(j, poly.NegLn2Hi, x))
+	r := poly.Exp[0]
+	for _, c := range poly.Exp[1:] {
+		r = FMA(r, f, c)
+	}
+	// 2^n in two factors, so that neither overflows and subnormal results come out.
+	n := int32(math.Float32bits(t)) - int32(math.Float32bits(poly.Magic))
+	h := n >> 1
+	return r * power(h) * power(n-h)
 }
+
+func power(n int32) float32 { return math.Float32frombits(uint32(n+127) << 23) }
+
+func log1(a float32) float32 {
+	if !(a > 0 && a <= math.MaxFloat32) {
+		return float32(math.Log(float64(a))) // exact: an infinity or NaN
+	}
+	var i float32
+	x := a
+	if a < 0x1p-126 {
+		x, i = a*0x1p23, -23
+	}
+	e := (math.Float32bits(x) - math.Float32bits(2.0/3)) & 0xff800000
+	m := math.Float32frombits(math.Float32bits(x)-e) - 1
+	i = FMA(float32(int32(e)), 0x1p-23, i)
+	s := m * m
+	r, t := poly.LogEven[0], poly.LogOdd[0]
+	for _, c := range poly.LogEven[1:] {
+		r = FMA(r, s, c)
+	}
+	for _, c := range poly.LogOdd[1:] {
+		t = FMA(t, s, c)
+	}
+	r = FMA(t, m, r)
+	for _, c := range poly.LogLast {
+		r = FMA(r, m, c)
+	}
+	return FMA(i, 0x1.62e430p-1, FMA(r, s, m))
+}
+
+func erf1(x float32) float32 {
+	t, s := abs(x), x*x
+	if t < poly.ErfSplit {
+		r := poly.ErfSmall[0]
+		for _, c := range poly.ErfSmall[1:] {
+			r = FMA(r, s, c)
+		}
+		return FMA(r, x, x)
+	}
+	r := FMA(poly.ErfTail[0], t, poly.ErfTail[1])
+	u := FMA(poly.ErfTail[2], t, poly.ErfTail[3])
+	r = FMA(r, s, u)
+	for _, c := range poly.ErfTail[4:] {
+		r = FMA(r, t, c)
+	}
+	return signed(1-exp1(FMA(r, t, -t)), x)
+}
+
+func tanh1(x float32) float32 {
+	t := abs(x)
+	if t < poly.TanhSplit {
+		s := x * x
+		r := poly.Tanh[0]
+		for _, c := range poly.Tanh[1:] {
+			r = FMA(r, s, c)
+		}
+		return FMA(r*s, x, x)
+	}
+	return signed(1-2/(1+exp1(t+t)), x)
+}
+
+func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
+
+// signed gives the non-negative r the sign of x.
+func signed(r, x float32) float32 {
+	return math.Float32frombits(math.Float32bits(r) | math.Float32bits(x)&(1<<31))
+}
+
+// sigmoid1 is s/(1+s) for negative x and 1/(1+s) otherwise, s = e^-|x|.
+func sigmoid1(x float32) float32 {
+	s := exp1(-abs(x))
+	d := 1 + s
+	if x < 0 {
+		return s / d
+	}
+	return 1 / d
+}
+
+func silu1(x float32) float32 { return x * sigmoid1(x) }
+
+func gelu1(x float32) float32 { h := 0.5 * x; return FMA(h, erf1(x*poly.SqrtHalf), h) }
+
+func geluTanhArg(x float32) float32 { return x * FMA(x*x, poly.GELUTanhC3, poly.GELUTanhC) }
 
 func geluTanh1(x float32) float32 { h := 0.5 * x; return FMA(h, tanh1(geluTanhArg(x)), h) }
