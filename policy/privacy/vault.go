@@ -46,8 +46,9 @@ type Vault struct {
 	root  []byte
 	store KeyStore
 
-	mu    sync.Mutex
-	cache map[[2]string][]byte // at most maxCached unwrapped keys
+	mu       sync.Mutex
+	cache    map[[2]string][]byte // at most maxCached unwrapped keys
+	erasures int                  // a key read before an erasure is not cached behind it
 }
 
 const maxCached = 1024
@@ -111,7 +112,7 @@ func (v *Vault) workspaceKey(ctx context.Context, workspace string) ([]byte, err
 func (v *Vault) key(ctx context.Context, workspace, name string, wrapper []byte, create bool) ([]byte, error) {
 	id := [2]string{workspace, name}
 	v.mu.Lock()
-	k := v.cache[id]
+	k, erasures := v.cache[id], v.erasures
 	v.mu.Unlock()
 	if k != nil {
 		return k, nil
@@ -141,6 +142,9 @@ func (v *Vault) key(ctx context.Context, workspace, name string, wrapper []byte,
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.erasures != erasures {
+		return k, nil
+	}
 	if len(v.cache) >= maxCached {
 		clear(v.cache)
 	}
@@ -186,7 +190,7 @@ func (v *Vault) Erase(ctx context.Context, workspace, subject string) error {
 	}
 	err := v.store.DeleteKey(ctx, workspace, subject)
 	v.mu.Lock()
-	clear(v.cache[[2]string{workspace, subject}])
+	v.erasures++
 	delete(v.cache, [2]string{workspace, subject})
 	v.mu.Unlock()
 	if err != nil {
