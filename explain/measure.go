@@ -156,15 +156,15 @@ func (j *job) imageUnits(s *metric.Subject, e *Explanation, w *window) {
 	height, width := e.ImageHeight, e.ImageWidth
 	full := widen(Upsample(*e.Map, height, width).Data)
 	size := max(1, min(height, width)/patchGrid)
-	var masks [][]int
+	var patches [][]int
 	for top := 0; top < height; top += size {
 		for left := 0; left < width; left += size {
-			mask := cover(top, size, height, left, size, width)
+			patch := cover(top, size, height, left, size, width)
 			score := 0.0
-			for _, u := range mask {
+			for _, u := range patch {
 				score += full[u]
 			}
-			masks, s.Scores = append(masks, mask), append(s.Scores, score)
+			patches, s.Scores = append(patches, patch), append(s.Scores, score)
 		}
 	}
 	s.Modes = []string{"baseline"}
@@ -175,9 +175,9 @@ func (j *job) imageUnits(s *metric.Subject, e *Explanation, w *window) {
 			for i, set := range chunk {
 				var units []int
 				for _, u := range set {
-					units = append(units, masks[u]...)
+					units = append(units, patches[u]...)
 				}
-				batch[i], _ = p.masked(units, nil)
+				batch[i], _ = p.masked(mask{units, allChannels}, nil)
 			}
 			values, err := p.values(ctx, batch)
 			if err != nil {

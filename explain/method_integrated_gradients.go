@@ -10,13 +10,15 @@ import (
 )
 
 // Integrated gradients (Sundararajan et al. 2017; Captum IntegratedGradients, for text LayerIntegratedGradients on
-// the word embedding): A = (x-b) * sum_k w_k dF/dx(b + a_k (x-b)). Profile "captum" is Gauss-Legendre with a fixed
-// number of points; "adaptive" refines nested Clenshaw-Curtis rules until the sum and the values stand still.
+// the word embedding): A = (x-b) * sum_k w_k dF/dx(b + a_k (x-b)). Profile "captum" takes one of Captum's rules with a
+// fixed number of points, by default Gauss-Legendre with 50 (its "riemann_trapezoid" sums to (n-1)/n by
+// construction: it is there for comparison only); "adaptive" refines nested Clenshaw-Curtis rules until the sum and the values stand still.
 func init() {
 	register(Method{
 		ID: "integrated-gradients", Version: "1", Family: "gradient", Modalities: []string{"text", "image"}, Signed: true, Complete: true,
 		Params: append(targetParams(), baselineParam(),
 			Param{Name: "profile", Type: "enum", Default: "adaptive", Enum: []string{"adaptive", "captum"}, Help: "explain.param.profile"},
+			Param{Name: "rule", Type: "enum", Default: "gausslegendre", Enum: captumRules, Help: "explain.param.rule"},
 			Param{Name: "steps", Type: "int", Default: 50, Min: bound(1), Max: bound(300), Help: "explain.param.steps"}),
 		Suitable: differentiable,
 		Cost: func(info inference.Info, tokens int, params map[string]any) Cost {
@@ -46,7 +48,11 @@ type integral struct {
 
 func runIntegratedGradients(ctx context.Context, p *Problem) (*Attribution, error) {
 	if paramString(p.Params, "profile") == "captum" {
-		return integrateFixed(ctx, p, gaussLegendre(paramInt(p.Params, "steps")))
+		r, err := captumRule(paramString(p.Params, "rule"), paramInt(p.Params, "steps"))
+		if err != nil {
+			return nil, err
+		}
+		return integrateFixed(ctx, p, r)
 	}
 	return integrateAdaptive(ctx, p)
 }

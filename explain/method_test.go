@@ -63,6 +63,7 @@ func TestMethods(t *testing.T) {
 				checkFigures(t, e)
 				checkRecord(t, e)
 				checkCost(t, r, e)
+				checkJSON(t, e)
 			})
 		}
 		if !ran {
@@ -246,5 +247,24 @@ func checkParams(t *testing.T, m Method) {
 	got, err := m.Resolve(nil)
 	if err != nil || len(got) != len(m.Params) {
 		t.Errorf("defaults: %v, %v", got, err)
+	}
+}
+
+func checkJSON(t *testing.T, e *Explanation) {
+	t.Helper()
+	raw, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Explanation
+	if err := json.Unmarshal(raw, &back); err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(&back)
+	if err != nil || string(again) != string(raw) {
+		t.Errorf("JSON changed (%v):\n%s\n%s", err, raw, again)
+	}
+	if !reflect.DeepEqual(back.Attributions, e.Attributions) || !reflect.DeepEqual(back.Map, e.Map) || !reflect.DeepEqual(back.Attention, e.Attention) {
+		t.Error("values changed on the way through JSON")
 	}
 }

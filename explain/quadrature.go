@@ -1,7 +1,9 @@
 package explain
 
 import (
+	"fmt"
 	"math/big"
+	"strings"
 	"sync"
 )
 
@@ -20,6 +22,37 @@ func gaussLegendre(n int) *rule { return cachedRule("gl", n, computeGaussLegendr
 // clenshawCurtis gives the rule with n+1 nodes (1-cos(k*pi/n))/2, n a power of two from 2 up; the nodes of n/2 are
 // every second node of n.
 func clenshawCurtis(n int) *rule { return cachedRule("cc", n, computeClenshawCurtis) }
+
+// captumRules are the names Captum gives its rules.
+var captumRules = []string{"gausslegendre", "riemann_middle", "riemann_trapezoid", "riemann_left", "riemann_right"}
+
+// captumRule gives the nodes and weights of Captum 0.9 (captum/attr/_utils/approximation_methods.py), its trapezoid
+// included, whose weights sum to (n-1)/n.
+func captumRule(name string, n int) (*rule, error) {
+	if name == "gausslegendre" || name == "" {
+		return gaussLegendre(n), nil
+	}
+	r := &rule{make([]float64, n), make([]float64, n)}
+	for k := range n {
+		r.weights[k] = 1 / float64(n)
+		switch name {
+		case "riemann_left":
+			r.nodes[k] = float64(k) / float64(n)
+		case "riemann_right":
+			r.nodes[k] = float64(k+1) / float64(n)
+		case "riemann_middle":
+			r.nodes[k] = float64(2*k+1) / float64(2*n)
+		case "riemann_trapezoid":
+			r.nodes[k] = float64(k) / float64(max(1, n-1))
+			if k == 0 || k == n-1 {
+				r.weights[k] /= 2
+			}
+		default:
+			return nil, fmt.Errorf("explain: parameter rule: %q is not one of %s: %w", name, strings.Join(captumRules, ", "), ErrParam)
+		}
+	}
+	return r, nil
+}
 
 type ruleKey struct {
 	kind string

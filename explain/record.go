@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strconv"
 	"time"
 
@@ -168,23 +167,4 @@ func (e *Explanation) reduction() string {
 		return r
 	}
 	return "sum"
-}
-
-// MarshalJSON gives the explanation as the API shows it: attributions are one number per token, or nested rows for
-// images.
-func (e *Explanation) MarshalJSON() ([]byte, error) {
-	type plain Explanation
-	var values any = e.Attributions
-	if e.Map != nil {
-		values = e.Rows()
-	}
-	for _, v := range e.Attributions {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("explain: writing the explanation: %v: %w", v, ErrNumber)
-		}
-	}
-	return json.Marshal(struct {
-		*plain
-		Attributions any `json:"attributions"`
-	}{(*plain)(e), values})
 }
