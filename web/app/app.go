@@ -35,7 +35,14 @@ type App struct {
 	log       *auditstore.Log
 	models    registry
 	active    atomic.Pointer[policy.Snapshot]
+
+	slots   chan struct{} // one element for each model run under way
+	waiting atomic.Int64  // requests that wait for a slot
 }
+
+// maxWaiting is how many requests may wait for the model before further ones are
+// turned away.
+const maxWaiting = 1024
 
 // New opens the data folder and everything behind it.
 func New(ctx context.Context, c Config) (*App, error) { return &App{config: c}, nil }
@@ -53,4 +60,9 @@ func (a *App) snapshot() *policy.Snapshot { return a.active.Load() }
 
 func (a *App) modelView(ctx context.Context, row *store.Model, long bool) (*ModelView, error) {
 	return nil, errEarly
+}
+
+// receiptOf returns the present receipt of an event.
+func (a *App) receiptOf(ctx context.Context, event string) (ReceiptView, error) {
+	return ReceiptView{}, errEarly
 }

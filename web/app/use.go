@@ -14,38 +14,10 @@ type Renderer func(w io.Writer, model any, language string) error
 
 var errEarly = errors.New("app: not open")
 
-func (a *App) Predict(ctx context.Context, c identity.Caller, r PredictRequest) (*PredictionView, error) {
-	return nil, errEarly
-}
 func (a *App) Preview(ctx context.Context, c identity.Caller, r PreviewRequest) (*PreviewView, error) {
 	return nil, errEarly
 }
 
-// Explain explains the stored prediction with the given id.
-func (a *App) Explain(ctx context.Context, c identity.Caller, predictionID string, r ExplainRequest) (*ExplanationView, error) {
-	return nil, errEarly
-}
-func (a *App) Prediction(ctx context.Context, c identity.Caller, id string) (*PredictionView, error) {
-	return nil, errEarly
-}
-func (a *App) Predictions(ctx context.Context, c identity.Caller, q PredictionQuery) (*PredictionList, error) {
-	return nil, errEarly
-}
-
-// Explanation returns a stored explanation.
-func (a *App) Explanation(ctx context.Context, c identity.Caller, id string) (*ExplanationView, error) {
-	return nil, errEarly
-}
-
-// InputImage returns the stored picture of a prediction, encoded.
-func (a *App) InputImage(ctx context.Context, c identity.Caller, id string) (data []byte, mediaType string, err error) {
-	return nil, "", errEarly
-}
-
-// Reveal returns the clear text of a prediction whose rule kept it, and records that.
-func (a *App) Reveal(ctx context.Context, c identity.Caller, id, reason string) (*InputView, error) {
-	return nil, errEarly
-}
 func (a *App) Models(ctx context.Context, c identity.Caller) ([]ModelView, error) {
 	return nil, errEarly
 }

@@ -190,6 +190,8 @@ type ExplanationTarget struct {
 	Label    string `json:"label"`
 	Index    int    `json:"index"`
 	Quantity string `json:"quantity"`
+	Token    *int   `json:"token,omitempty"` // token classification: the position
+	Minus    *int   `json:"minus,omitempty"` // quantity diff: the class whose logit is subtracted
 }
 
 // MetricView is one faithfulness figure with its random control.
@@ -200,7 +202,18 @@ type MetricView struct {
 	Low     float64  `json:"low"`
 	High    float64  `json:"high"`
 	P       *float64 `json:"p,omitempty"`
-	Higher  bool     `json:"higher"` // higher is better
+	Higher  bool     `json:"higher"`         // higher is better
+	Mode    string   `json:"mode,omitempty"` // how parts were removed: mask, pad, delete, baseline
+	Draws   int      `json:"draws"`          // random attributions compared with
+	// Steps is the figure at each of Fractions removed; empty where a figure has none.
+	Fractions []float64 `json:"fractions,omitempty"`
+	Steps     []float64 `json:"steps,omitempty"`
+}
+
+// CompanionView is the gradient-weighted view that stands beside raw attention.
+type CompanionView struct {
+	Method       string    `json:"method"`
+	Attributions []float64 `json:"attributions"`
 }
 
 // WordView is a word with the sum of its pieces' attributions.
@@ -231,10 +244,14 @@ type ExplanationView struct {
 	Token     []float64         `json:"-"`
 	Map       *inference.Tensor `json:"-"` // (H,W)
 	Words     []WordView        `json:"words,omitempty"`
-	Attention *inference.Tensor `json:"-"` // (L,H,T,T), method attention only
+	Attention *inference.Tensor `json:"-"` // (L,H,T,T), method attention only; nil where it was too large to keep
+	Companion *CompanionView    `json:"companion,omitempty"`
+	Layer     string            `json:"layer,omitempty"` // grad-cam: the differentiated layer
 	Metrics   []MetricView      `json:"metrics"`
-	// Level says how much the decision let out: signs, rounded or full.
+	// Level says how much the decision let out: signs, rounded or full. Withheld names
+	// the members that it kept back.
 	Level      string                 `json:"level"`
+	Withheld   []string               `json:"withheld,omitempty"`
 	Windows    []inference.WindowNote `json:"windows,omitempty"`
 	Warnings   []string               `json:"warnings,omitempty"`
 	Record     json.RawMessage        `json:"record,omitempty"`

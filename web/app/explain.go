@@ -1,0 +1,283 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"vitrine/audit"
+	"vitrine/explain"
+	"vitrine/inference"
+	"vitrine/policy"
+	"vitrine/policy/identity"
+	"vitrine/web/store"
+)
+
+// maxAttention is the largest attention tensor that is kept, in values; larger ones
+// are computed again by whoever wants them.
+const maxAttention = 2 << 20
+
+// Explain explains the stored prediction with the given id, as an event of its own. The
+// caller must be allowed to read the prediction and to explain the model by this method
+// for the purpose that the prediction was made for.
+//
+// Errors: [*Denied]; ErrNotFound; ErrUnknownMethod, ErrParam, ErrUnsuitable,
+// ErrUnknownLabel; ErrInputNotKept; ErrBusy; the context's.
+func (a *App) Explain(ctx context.Context, c identity.Caller, predictionID string, r ExplainRequest) (*ExplanationView, error) {
+	row, _, err := a.readable(ctx, c, predictionID)
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.store.ModelByName(ctx, a.workspace, row.ModelName, row.ModelVersion)
+	if err != nil {
+		return nil, err
+	}
+	w := &run{caller: c, request: requestID(r.RequestID), row: m, context: policy.Context{Purpose: row.Purpose, DataClass: row.DataClass}}
+	if err := a.mayExplain(ctx, w, &r, row.ID); err != nil {
+		return nil, err
+	}
+	if w.input, err = a.storedInput(ctx, row); err != nil {
+		return nil, err
+	}
+	model, err := a.model(m)
+	if err != nil {
+		return nil, a.notExplained(ctx, w, row.ID, r.Method, "load", err)
+	}
+	return a.explain(ctx, w, row, model, r)
+}
+
+// mayExplain checks the method's name and asks the policy.
+func (a *App) mayExplain(ctx context.Context, w *run, r *ExplainRequest, prediction string) error {
+	m, ok := explain.Lookup(r.Method)
+	if !ok {
+		return fail(ErrUnknownMethod, "use one of "+methodIDs(), "there is no method %q", clip(r.Method))
+	}
+	if _, err := m.Resolve(r.Params); err != nil {
+		return explainError(err)
+	}
+	pc := w.context
+	pc.Method = m.ID
+	d, err := a.allow(ctx, ask{
+		caller: w.caller, action: policy.Explain, object: "model:" + w.row.Name, context: pc, request: w.request,
+		denied: "EXPLANATION.MADE.DENIED",
+		event: func(e *audit.Event) {
+			e.Model, e.DataClasses, e.Codes = modelLeaf(w.row), []string{pc.DataClass}, explainCodes(m.ID, prediction)
+		},
+	})
+	w.explained = d
+	return err
+}
+
+func methodIDs() string {
+	text := ""
+	for i, m := range explain.Methods() {
+		if i > 0 {
+			text += ", "
+		}
+		text += m.ID
+	}
+	return text
+}
+
+func explainCodes(method, prediction string) map[string]string {
+	codes := map[string]string{"method": method}
+	if m, ok := explain.Lookup(method); ok {
+		codes["method_version"] = m.Version
+	}
+	if prediction != "" {
+		codes["prediction"] = prediction
+	}
+	return codes
+}
+
+// explain runs a method that the policy allows, keeps the result with its log entry, and
+// gives what the decision lets out.
+func (a *App) explain(ctx context.Context, w *run, row *store.Prediction, model *inference.Model, r ExplainRequest) (*ExplanationView, error) {
+	e, err := a.attribute(ctx, w, model, r)
+	if err != nil {
+		return nil, a.notExplained(ctx, w, row.ID, r.Method, "explain", err)
+	}
+	view, err := a.recordExplanation(ctx, w, row, e)
+	if err != nil {
+		return nil, err
+	}
+	revealExplanation(w.explained.Obligations, view)
+	return view, nil
+}
+
+func (a *App) attribute(ctx context.Context, w *run, model *inference.Model, r ExplainRequest) (*explain.Explanation, error) {
+	release, err := a.slot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	e, err := explain.Explain(ctx, explain.Request{
+		Model: model, Input: w.input.seen, Method: r.Method, Params: r.Params, Target: r.Target,
+		Seed: r.Seed, Threads: a.config.Threads,
+	})
+	if err != nil {
+		return nil, explainError(err)
+	}
+	// From here on nothing shows more than the kept input does.
+	e.Tokens = w.input.tokens(e.Tokens)
+	return e, nil
+}
+
+// explainError brings an explanation's error into this package's terms.
+func explainError(err error) error {
+	switch {
+	case errors.Is(err, explain.ErrUnknownMethod):
+		return fail(ErrUnknownMethod, "use one of "+methodIDs(), "%s", plain(err))
+	case errors.Is(err, explain.ErrParam):
+		return fail(ErrParam, "the method's parameters are listed with their ranges under /api/v1/models/NAME", "%s", plain(err))
+	case errors.Is(err, explain.ErrUnsuitable):
+		return fail(ErrUnsuitable, "choose another method", "%s", plain(err))
+	case errors.Is(err, explain.ErrTarget):
+		return fail(ErrUnknownLabel, "use a label of the model, or its index", "%s", plain(err))
+	}
+	return inputError(err)
+}
+
+// keptExplanation is the JSON that is kept, encrypted: the whole view and the values
+// that its own JSON leaves out.
+type keptExplanation struct {
+	View      ExplanationView   `json:"view"`
+	TokenWord []int             `json:"token_word"`
+	Token     []float64         `json:"token"`
+	Map       *inference.Tensor `json:"map,omitempty"`
+	Attention *inference.Tensor `json:"attention,omitempty"`
+}
+
+// recordExplanation keeps an explanation and its log entry, both or neither.
+func (a *App) recordExplanation(ctx context.Context, w *run, of *store.Prediction, e *explain.Explanation) (*ExplanationView, error) {
+	v := explanationView(e)
+	v.ID, v.Prediction, v.Time = ulid.Make().String(), of.ID, a.now().Truncate(time.Millisecond)
+	v.Decision = decisionView(w.explained)
+	key, err := a.subjectKey(ctx, of.Subject)
+	if err != nil {
+		return nil, err
+	}
+	recordKey, err := audit.RecordKey(key, v.ID)
+	if err != nil {
+		return nil, err
+	}
+	predictionKey, err := audit.RecordKey(key, of.ID)
+	if err != nil {
+		return nil, err
+	}
+	input, err := a.unseal(key, place{of.Subject, of.ID, "input"}, of.Input)
+	if err != nil {
+		return nil, err
+	}
+	// The same commitment as the prediction's: it ties the two records together.
+	inputCommitment := audit.Commit(predictionKey, "input", input)
+	err = e.Seal(explain.RecordContext{
+		Workspace: a.workspace, Prediction: of.ID, Actor: w.caller.ID, Purpose: of.Purpose,
+		ModelName: w.row.Name, ModelVersion: w.row.Version,
+		PolicyVersion: w.explained.PolicyVersion, PolicyHash: w.explained.PolicyHash,
+		InputCommitment: inputCommitment, Time: v.Time,
+	})
+	if err != nil {
+		return nil, err
+	}
+	v.Record, v.RecordHash = e.Record, e.RecordHash
+	row, err := a.explanationRow(w, of, key, v)
+	if err != nil {
+		return nil, err
+	}
+	event := audit.Event{
+		ID: row.Event, Time: audit.FormatTime(v.Time), Code: "EXPLANATION.MADE.OK",
+		Actor: w.caller.ID, Auth: w.caller.Auth, Request: w.request, Action: string(policy.Explain), Object: "explanation:" + v.ID,
+		Decision: decisionLeaf(w.explained), Model: modelLeaf(w.row), Purpose: of.Purpose, DataClasses: []string{of.DataClass},
+		Commitments: map[string]string{"input": inputCommitment, "explanation": audit.Commit(recordKey, "explanation", v.Record)},
+		Codes:       explainCodes(v.Method, of.ID),
+		Numbers:     map[string]int64{"gradients": int64(e.Gradients), "forwards": int64(e.Forwards)},
+	}
+	event.Codes["level"] = w.explained.Obligations.Level()
+	var promise audit.Promise
+	err = a.db.Write(ctx, func(ctx context.Context) (err error) {
+		if err := a.store.AddExplanation(ctx, row); err != nil {
+			return err
+		}
+		promise, err = a.log.Append(ctx, event)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	v.Receipt = a.receipt(promise)
+	return v, nil
+}
+
+func (a *App) explanationRow(w *run, of *store.Prediction, key []byte, v *ExplanationView) (*store.Explanation, error) {
+	kept := keptExplanation{View: *v, Token: v.Token, Map: v.Map, Attention: v.Attention}
+	kept.View.Record = nil // kept beside it
+	kept.View.Attributions = nil
+	for _, t := range v.Tokens {
+		kept.TokenWord = append(kept.TokenWord, t.Word)
+	}
+	result, err1 := json.Marshal(kept)
+	decision, err2 := json.Marshal(v.Decision)
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, fmt.Errorf("app: encoding an explanation: %w", err)
+	}
+	row := &store.Explanation{
+		ID: v.ID, Workspace: a.workspace, Created: v.Time.UnixMilli(), Prediction: of.ID, Subject: of.Subject,
+		Actor: w.caller.ID, Method: v.Method, MethodVersion: v.Version, RecordHash: v.RecordHash,
+		Decision: string(decision), Event: ulid.Make().String(), Seconds: v.Seconds,
+	}
+	if row.Result, err1 = a.seal(key, place{of.Subject, v.ID, "result"}, result); err1 != nil {
+		return nil, err1
+	}
+	if row.Record, err1 = a.seal(key, place{of.Subject, v.ID, "record"}, v.Record); err1 != nil {
+		return nil, err1
+	}
+	return row, nil
+}
+
+// explanationView is an explanation in full.
+func explanationView(e *explain.Explanation) *ExplanationView {
+	v := &ExplanationView{
+		Method: e.Method, Version: e.Version, Params: e.Params, Signed: e.Signed,
+		Target: ExplanationTarget{Label: e.Target.Label, Index: e.Target.Index, Quantity: e.Target.Quantity, Token: e.Target.Token, Minus: e.Target.Minus},
+		Output: e.Output, BaselineOutput: e.BaselineOutput, Delta: e.Delta, Gradients: e.Gradients,
+		Tokens: e.Tokens, Token: e.Attributions, Map: e.Map, Layer: e.Layer,
+		Metrics: []MetricView{}, Warnings: e.Warnings, Seconds: e.Seconds,
+	}
+	if e.Attention != nil && len(e.Attention.Data) <= maxAttention {
+		v.Attention = e.Attention
+	}
+	if e.Companion != nil {
+		v.Companion = &CompanionView{Method: e.Companion.Method, Attributions: e.Companion.Attributions}
+	}
+	for _, m := range e.Metrics {
+		v.Metrics = append(v.Metrics, MetricView{ID: m.ID, Value: m.Value, Control: m.Control, Low: m.Low, High: m.High, P: m.P,
+			Higher: m.Higher, Mode: m.Mode, Draws: m.Draws, Fractions: m.Fractions, Steps: m.Steps})
+	}
+	for _, x := range e.Windows {
+		v.Windows = append(v.Windows, inference.WindowNote{Start: x.Start, End: x.End, Tokens: x.Count})
+	}
+	for _, x := range explain.Words(e) {
+		v.Words = append(v.Words, WordView{Text: x.Text, Start: x.Start, End: x.End, Attribution: x.Value})
+	}
+	return v
+}
+
+func (v *ExplanationView) brief() ExplanationBrief {
+	return ExplanationBrief{ID: v.ID, Time: v.Time, Method: v.Method, Target: v.Target.Label, Delta: v.Delta}
+}
+
+// notExplained records that an allowed explanation could not be made.
+func (a *App) notExplained(ctx context.Context, w *run, prediction, method, stage string, cause error) error {
+	e := w.event("EXPLANATION.MADE.FAILED", "")
+	e.Action, e.Decision, e.Codes = string(policy.Explain), decisionLeaf(w.explained), explainCodes(method, prediction)
+	e.Codes["stage"], e.Reason = stage, failure(cause)
+	if _, err := a.log.Append(context.WithoutCancel(ctx), e); err != nil {
+		return fmt.Errorf("%w (and recording that failed: %w)", cause, err)
+	}
+	return cause
+}
