@@ -3,8 +3,11 @@ package views
 import (
 	"context"
 	"strconv"
+	"strings"
 
+	"vitrine/policy"
 	"vitrine/views/i18n"
+	"vitrine/views/ui"
 )
 
 // The names of fixed words (roles, actions, methods, metrics, purposes,
@@ -52,3 +55,159 @@ func paramName(ctx context.Context, name, help string) string {
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// objectWords writes an object of the policy ("model:sentiment-minilm") for
+// people: the name without its kind, or the kind where it means all of them.
+func objectWords(ctx context.Context, object string) string {
+	kind, name, ok := strings.Cut(object, ":")
+	if !ok || name == "" || name == "*" {
+		return i18n.Or(ctx, "name.object-"+kind, object)
+	}
+	return name
+}
+
+// decisionRole names the role through which a decision came about.
+func decisionRole(ctx context.Context, d policy.Decision) string {
+	if d.Rule != nil && len(d.RolePath) > 1 {
+		return roleName(ctx, strings.TrimPrefix(d.RolePath[len(d.RolePath)-1], "role:"))
+	}
+	names := make([]string, 0, len(d.Request.Subject.Roles))
+	for _, r := range d.Request.Subject.Roles {
+		names = append(names, roleName(ctx, strings.TrimPrefix(r, "role:")))
+	}
+	if len(names) == 0 {
+		return i18n.T(ctx, "refused.no-role")
+	}
+	return strings.Join(names, ", ")
+}
+
+// obligationText says in words what an allowing rule asks for.
+func obligationText(ctx context.Context, o policy.Obligations) string {
+	list := func(ids []string, name func(context.Context, string) string) string {
+		names := make([]string, len(ids))
+		for i, id := range ids {
+			names[i] = name(ctx, id)
+		}
+		return strings.Join(names, ", ")
+	}
+	var parts []string
+	if len(o.Mask) > 0 {
+		parts = append(parts, i18n.T(ctx, "policy.o-mask", "what", list(o.Mask, recogniserName)))
+	}
+	if o.ExplanationLevel != "" {
+		parts = append(parts, i18n.T(ctx, "policy.o-level", "level", levelName(ctx, o.ExplanationLevel)))
+	}
+	if o.Round != nil {
+		parts = append(parts, i18n.T(ctx, "policy.o-round", "n", *o.Round))
+	}
+	if len(o.Methods) > 0 {
+		parts = append(parts, i18n.T(ctx, "policy.o-only", "what", list(o.Methods, methodName)))
+	}
+	if len(o.ForbidMethods) > 0 {
+		parts = append(parts, i18n.T(ctx, "policy.o-forbid", "what", list(o.ForbidMethods, methodName)))
+	}
+	if o.ModelSeesClear {
+		parts = append(parts, i18n.T(ctx, "policy.o-clear"))
+	}
+	if len(parts) == 0 {
+		return i18n.T(ctx, "policy.o-none")
+	}
+	return strings.Join(parts, "; ")
+}
+
+// labelList names the labels of a model, at most eight of them.
+func labelList(ctx context.Context, labels []string) string {
+	if len(labels) == 0 {
+		return "–"
+	}
+	if len(labels) > 8 {
+		return strings.Join(labels[:8], ", ") + " " + i18n.T(ctx, "playground.more-labels", "n", len(labels)-8)
+	}
+	return strings.Join(labels, ", ")
+}
+
+// shortRef shortens the identifier of an actor or object to what tells rows
+// apart; the whole of it stands in the canonical bytes.
+func shortRef(ref string) string {
+	kind, id, ok := strings.Cut(ref, ":")
+	if !ok || len(id) <= 20 {
+		return ref
+	}
+	return kind + ":" + ui.ShortID(id)
+}
+
+// outcomeOf reads the outcome of an event from its code and decision.
+func outcomeOf(code, effect string) string {
+	switch {
+	case strings.HasSuffix(code, ".DENIED"):
+		return "deny"
+	case strings.HasSuffix(code, ".FAILED"):
+		return "fail"
+	case effect != "":
+		return effect
+	case strings.HasSuffix(code, ".OK"):
+		return "allow"
+	}
+	return ""
+}
+
+func indexRange(ctx context.Context, rows []EventRow) string {
+	return i18n.T(ctx, "audit.range", "first", ui.Count(rows[0].Index), "last", ui.Count(rows[len(rows)-1].Index))
+}
+
+// entrySentence says an entry in one sentence.
+func entrySentence(ctx context.Context, m Entry) string {
+	s := i18n.Or(ctx, "name.event-"+m.Row.Code, m.Row.Code)
+	s = i18n.T(ctx, "audit.sentence", "what", s, "actor", shortRef(m.Row.Actor))
+	if m.Purpose != "" {
+		s += i18n.T(ctx, "audit.sentence-purpose", "purpose", purposeName(ctx, m.Purpose))
+	}
+	if m.Reason != "" {
+		s += i18n.T(ctx, "audit.sentence-reason", "reason", i18n.Or(ctx, "refused.reason-"+m.Reason, m.Reason))
+	}
+	return s + i18n.T(ctx, "audit.stop")
+}
+
+// millions writes a number of parameters.
+func millions(ctx context.Context, n int64) string {
+	switch {
+	case n >= 1e9:
+		return i18n.T(ctx, "models.billion", "n", ui.Num(float64(n)/1e9, 1))
+	case n >= 1e5:
+		return i18n.T(ctx, "models.million", "n", ui.Num(float64(n)/1e6, 1))
+	}
+	return ui.Count(n)
+}
+
+func shapeText(ctx context.Context, m Model) string {
+	if m.Modality == "image" {
+		return i18n.T(ctx, "models.shape-image", "c", strconv.Itoa(m.Image[0]), "h", strconv.Itoa(m.Image[1]), "w", strconv.Itoa(m.Image[2]))
+	}
+	return i18n.T(ctx, "models.shape-text", "layers", strconv.Itoa(m.Layers), "heads", strconv.Itoa(m.Heads), "tokens", ui.Count(m.MaxTokens))
+}
+
+func methodList(ctx context.Context, ids []string) string {
+	if len(ids) == 0 {
+		return "–"
+	}
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = methodName(ctx, id)
+	}
+	return strings.Join(names, ", ")
+}
+
+// effectName says a cell in one word, for its link.
+func effectName(ctx context.Context, c Cell) string {
+	switch {
+	case c.Inherited != "" && c.Effect == "allow":
+		return i18n.T(ctx, "policies.inherited")
+	case c.Effect == "allow" && c.Condition != "":
+		return i18n.T(ctx, "policies.allow-if")
+	case c.Effect == "allow":
+		return i18n.T(ctx, "policies.allow")
+	case c.Effect == "deny":
+		return i18n.T(ctx, "policies.deny")
+	}
+	return i18n.T(ctx, "policies.none")
+}
