@@ -67,8 +67,8 @@ func init() {
 			return []graph.ID{dx, dy}[:len(node.In)]
 		},
 		Samples: func(r *rand.Rand) []graph.Sample {
-			f := kernel.PackConv(random(r, 5*3*3*3), 5, 3, 3, 3, 1)
-			one := kernel.PackConv(random(r, 4*3), 4, 3, 1, 1, 1)
+			f := sampleFilter(5, 3, 3)
+			one := sampleFilter(4, 3, 1)
 			return []graph.Sample{
 				{Attrs: &Conv{Filter: f, Stride: 1, Pad: 1, Bias: random(r, 5)}, In: [][]int{{2, 5, 6, 3}}},
 				{Attrs: &Conv{Filter: f, Stride: 2, Pad: 1}, In: [][]int{{1, 6, 5, 3}, {1, 3, 3, 5}}},
@@ -84,13 +84,22 @@ func init() {
 			kernel.Conv2DBackwardInput(c.Threads, a.geometry(c.Shape), c.In[0].F, a.Filter, c.Out)
 		},
 		Samples: func(r *rand.Rand) []graph.Sample {
-			f := kernel.PackConv(random(r, 5*3*3*3), 5, 3, 3, 3, 1)
+			f := sampleFilter(5, 3, 3)
 			a := &ConvGrad{&Conv{Filter: f, Stride: 2, Pad: 1}, []int{2, 6, 5, 3}}
 			return []graph.Sample{{Attrs: a, In: [][]int{{2, 3, 3, 5}}}}
 		},
 	})
 	graph.RegisterFusion("conv+act", fuseConvAct)
 	graph.RegisterFusion("conv+residual", fuseConvResidual)
+}
+
+// sampleFilter makes a random k×k filter; its weights depend on its size only, so that a test can make them again.
+func sampleFilter(o, i, k int) *kernel.Filter {
+	return kernel.PackConv(sampleWeights(o, i, k), o, i, k, k, 1)
+}
+
+func sampleWeights(o, i, k int) []float32 {
+	return random(rand.New(rand.NewPCG(uint64(o), uint64(k))), o*i*k*k)
 }
 
 func fuseConvAct(g *graph.Graph, id graph.ID, free func(graph.ID) bool) bool {

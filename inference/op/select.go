@@ -22,10 +22,7 @@ func init() {
 			return []int{s[0], s[2]}, nil
 		},
 		Run: func(c *graph.Call) {
-			t, d, i := c.In[0].Shape[1], c.Shape[1], c.Attrs.(*Row).Index
-			for b := range c.Shape[0] {
-				copy(c.Out[b*d:(b+1)*d], c.In[0].F[(b*t+i)*d:][:d])
-			}
+			selectRow(c, c.Attrs.(*Row).Index, c.Shape[1])
 		},
 		VJP: func(t *graph.Tape, n, dy graph.ID) []graph.ID {
 			node := t.G.Nodes[n]
@@ -36,13 +33,28 @@ func init() {
 			return []graph.Sample{{Attrs: &Row{Index: 1}, In: [][]int{{2, 3, 4}}}}
 		},
 	})
+	// slice_row is select_row that keeps the dimension: (B,T,D) -> (B,1,D).
+	slice := *graph.Lookup("select_row")
+	slice.Name = "slice_row"
+	slice.Shape = func(attrs any, in [][]int) ([]int, error) {
+		s := in[0]
+		if len(s) != 3 || attrs.(*Row).Index >= s[1] {
+			return nil, fmt.Errorf("operand %v has no row %d", s, attrs.(*Row).Index)
+		}
+		return []int{s[0], 1, s[2]}, nil
+	}
+	slice.Run = func(c *graph.Call) {
+		selectRow(c, c.Attrs.(*Row).Index, c.Shape[2])
+	}
+	graph.Register(&slice)
 	graph.Register(&graph.Op{
 		Name: "scatter_row",
 		Shape: func(attrs any, in [][]int) ([]int, error) {
-			if err := rank(in[0], 2); err != nil {
-				return nil, err
+			s := in[0]
+			if len(s) < 2 || len(s) == 3 && s[1] != 1 {
+				return nil, fmt.Errorf("operand %v is not one row", s)
 			}
-			return []int{in[0][0], attrs.(*Row).T, in[0][1]}, nil
+			return []int{s[0], attrs.(*Row).T, s[len(s)-1]}, nil
 		},
 		Run: func(c *graph.Call) {
 			t, d, i := c.Shape[1], c.Shape[2], c.Attrs.(*Row).Index
@@ -58,4 +70,11 @@ func init() {
 			return []graph.Sample{{Attrs: &Row{Index: 1, T: 3}, In: [][]int{{2, 4}}}}
 		},
 	})
+}
+
+func selectRow(c *graph.Call, i, d int) {
+	t := c.In[0].Shape[1]
+	for b := range c.Shape[0] {
+		copy(c.Out[b*d:(b+1)*d], c.In[0].F[(b*t+i)*d:][:d])
+	}
 }
