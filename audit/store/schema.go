@@ -51,6 +51,7 @@ func (logRow) TableName() string { return "audit_logs" }
 type checkpointRow struct {
 	ID        int64  `gorm:"primaryKey;autoIncrement"`
 	Workspace string `gorm:"not null;size:64;index:idx_audit_checkpoint,priority:1"`
+	Origin    string `gorm:"not null;size:128"`
 	Size      int64  `gorm:"not null;index:idx_audit_checkpoint,priority:2"`
 	Time      string `gorm:"not null;size:24"`
 	Note      []byte `gorm:"not null"`

@@ -180,7 +180,7 @@ func (l *Log) swap(tx *gorm.DB, old, now audit.Checkpoint) ([]byte, error) {
 	if res.RowsAffected != 1 {
 		return nil, errors.New("another sequencer was first")
 	}
-	row := checkpointRow{Workspace: l.o.Workspace, Size: now.Size, Time: audit.FormatTime(now.Time), Note: signed}
+	row := checkpointRow{Workspace: l.o.Workspace, Origin: l.Origin(), Size: now.Size, Time: audit.FormatTime(now.Time), Note: signed}
 	return signed, tx.Create(&row).Error
 }
 

@@ -306,7 +306,7 @@ func (c *checker) matchHeads() error {
 }
 
 func (c *checker) matchHead(row checkpointRow) {
-	if !bytes.HasPrefix(row.Note, []byte(c.log.Origin()+"\n")) {
+	if row.Origin != c.log.Origin() {
 		return // signed by a key retired after a restore
 	}
 	p, err := audit.OpenCheckpoint(row.Note, c.log.verify)
