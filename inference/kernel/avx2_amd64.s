@@ -4,6 +4,446 @@
 
 #include "textflag.h"
 
+DATA avx2_0000007f<>+0(SB)/8, $0x0000007f0000007f
+DATA avx2_0000007f<>+8(SB)/8, $0x0000007f0000007f
+DATA avx2_0000007f<>+16(SB)/8, $0x0000007f0000007f
+DATA avx2_0000007f<>+24(SB)/8, $0x0000007f0000007f
+DATA avx2_0000007f<>+32(SB)/8, $0x0000007f0000007f
+DATA avx2_0000007f<>+40(SB)/8, $0x0000007f0000007f
+DATA avx2_0000007f<>+48(SB)/8, $0x0000007f0000007f
+DATA avx2_0000007f<>+56(SB)/8, $0x0000007f0000007f
+GLOBL avx2_0000007f<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_39c8e7d9<>+0(SB)/8, $0x39c8e7d939c8e7d9
+DATA avx2_39c8e7d9<>+8(SB)/8, $0x39c8e7d939c8e7d9
+DATA avx2_39c8e7d9<>+16(SB)/8, $0x39c8e7d939c8e7d9
+DATA avx2_39c8e7d9<>+24(SB)/8, $0x39c8e7d939c8e7d9
+DATA avx2_39c8e7d9<>+32(SB)/8, $0x39c8e7d939c8e7d9
+DATA avx2_39c8e7d9<>+40(SB)/8, $0x39c8e7d939c8e7d9
+DATA avx2_39c8e7d9<>+48(SB)/8, $0x39c8e7d939c8e7d9
+DATA avx2_39c8e7d9<>+56(SB)/8, $0x39c8e7d939c8e7d9
+GLOBL avx2_39c8e7d9<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3ab4a000<>+0(SB)/8, $0x3ab4a0003ab4a000
+DATA avx2_3ab4a000<>+8(SB)/8, $0x3ab4a0003ab4a000
+DATA avx2_3ab4a000<>+16(SB)/8, $0x3ab4a0003ab4a000
+DATA avx2_3ab4a000<>+24(SB)/8, $0x3ab4a0003ab4a000
+DATA avx2_3ab4a000<>+32(SB)/8, $0x3ab4a0003ab4a000
+DATA avx2_3ab4a000<>+40(SB)/8, $0x3ab4a0003ab4a000
+DATA avx2_3ab4a000<>+48(SB)/8, $0x3ab4a0003ab4a000
+DATA avx2_3ab4a000<>+56(SB)/8, $0x3ab4a0003ab4a000
+GLOBL avx2_3ab4a000<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3ba38d2c<>+0(SB)/8, $0x3ba38d2c3ba38d2c
+DATA avx2_3ba38d2c<>+8(SB)/8, $0x3ba38d2c3ba38d2c
+DATA avx2_3ba38d2c<>+16(SB)/8, $0x3ba38d2c3ba38d2c
+DATA avx2_3ba38d2c<>+24(SB)/8, $0x3ba38d2c3ba38d2c
+DATA avx2_3ba38d2c<>+32(SB)/8, $0x3ba38d2c3ba38d2c
+DATA avx2_3ba38d2c<>+40(SB)/8, $0x3ba38d2c3ba38d2c
+DATA avx2_3ba38d2c<>+48(SB)/8, $0x3ba38d2c3ba38d2c
+DATA avx2_3ba38d2c<>+56(SB)/8, $0x3ba38d2c3ba38d2c
+GLOBL avx2_3ba38d2c<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3c092f6e<>+0(SB)/8, $0x3c092f6e3c092f6e
+DATA avx2_3c092f6e<>+8(SB)/8, $0x3c092f6e3c092f6e
+DATA avx2_3c092f6e<>+16(SB)/8, $0x3c092f6e3c092f6e
+DATA avx2_3c092f6e<>+24(SB)/8, $0x3c092f6e3c092f6e
+DATA avx2_3c092f6e<>+32(SB)/8, $0x3c092f6e3c092f6e
+DATA avx2_3c092f6e<>+40(SB)/8, $0x3c092f6e3c092f6e
+DATA avx2_3c092f6e<>+48(SB)/8, $0x3c092f6e3c092f6e
+DATA avx2_3c092f6e<>+56(SB)/8, $0x3c092f6e3c092f6e
+GLOBL avx2_3c092f6e<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3caa5c50<>+0(SB)/8, $0x3caa5c503caa5c50
+DATA avx2_3caa5c50<>+8(SB)/8, $0x3caa5c503caa5c50
+DATA avx2_3caa5c50<>+16(SB)/8, $0x3caa5c503caa5c50
+DATA avx2_3caa5c50<>+24(SB)/8, $0x3caa5c503caa5c50
+DATA avx2_3caa5c50<>+32(SB)/8, $0x3caa5c503caa5c50
+DATA avx2_3caa5c50<>+40(SB)/8, $0x3caa5c503caa5c50
+DATA avx2_3caa5c50<>+48(SB)/8, $0x3caa5c503caa5c50
+DATA avx2_3caa5c50<>+56(SB)/8, $0x3caa5c503caa5c50
+GLOBL avx2_3caa5c50<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3cc6b1a1<>+0(SB)/8, $0x3cc6b1a13cc6b1a1
+DATA avx2_3cc6b1a1<>+8(SB)/8, $0x3cc6b1a13cc6b1a1
+DATA avx2_3cc6b1a1<>+16(SB)/8, $0x3cc6b1a13cc6b1a1
+DATA avx2_3cc6b1a1<>+24(SB)/8, $0x3cc6b1a13cc6b1a1
+DATA avx2_3cc6b1a1<>+32(SB)/8, $0x3cc6b1a13cc6b1a1
+DATA avx2_3cc6b1a1<>+40(SB)/8, $0x3cc6b1a13cc6b1a1
+DATA avx2_3cc6b1a1<>+48(SB)/8, $0x3cc6b1a13cc6b1a1
+DATA avx2_3cc6b1a1<>+56(SB)/8, $0x3cc6b1a13cc6b1a1
+GLOBL avx2_3cc6b1a1<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3d122279<>+0(SB)/8, $0x3d1222793d122279
+DATA avx2_3d122279<>+8(SB)/8, $0x3d1222793d122279
+DATA avx2_3d122279<>+16(SB)/8, $0x3d1222793d122279
+DATA avx2_3d122279<>+24(SB)/8, $0x3d1222793d122279
+DATA avx2_3d122279<>+32(SB)/8, $0x3d1222793d122279
+DATA avx2_3d122279<>+40(SB)/8, $0x3d1222793d122279
+DATA avx2_3d122279<>+48(SB)/8, $0x3d1222793d122279
+DATA avx2_3d122279<>+56(SB)/8, $0x3d1222793d122279
+GLOBL avx2_3d122279<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3d2aadad<>+0(SB)/8, $0x3d2aadad3d2aadad
+DATA avx2_3d2aadad<>+8(SB)/8, $0x3d2aadad3d2aadad
+DATA avx2_3d2aadad<>+16(SB)/8, $0x3d2aadad3d2aadad
+DATA avx2_3d2aadad<>+24(SB)/8, $0x3d2aadad3d2aadad
+DATA avx2_3d2aadad<>+32(SB)/8, $0x3d2aadad3d2aadad
+DATA avx2_3d2aadad<>+40(SB)/8, $0x3d2aadad3d2aadad
+DATA avx2_3d2aadad<>+48(SB)/8, $0x3d2aadad3d2aadad
+DATA avx2_3d2aadad<>+56(SB)/8, $0x3d2aadad3d2aadad
+GLOBL avx2_3d2aadad<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3ddb33b6<>+0(SB)/8, $0x3ddb33b63ddb33b6
+DATA avx2_3ddb33b6<>+8(SB)/8, $0x3ddb33b63ddb33b6
+DATA avx2_3ddb33b6<>+16(SB)/8, $0x3ddb33b63ddb33b6
+DATA avx2_3ddb33b6<>+24(SB)/8, $0x3ddb33b63ddb33b6
+DATA avx2_3ddb33b6<>+32(SB)/8, $0x3ddb33b63ddb33b6
+DATA avx2_3ddb33b6<>+40(SB)/8, $0x3ddb33b63ddb33b6
+DATA avx2_3ddb33b6<>+48(SB)/8, $0x3ddb33b63ddb33b6
+DATA avx2_3ddb33b6<>+56(SB)/8, $0x3ddb33b63ddb33b6
+GLOBL avx2_3ddb33b6<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3de70e22<>+0(SB)/8, $0x3de70e223de70e22
+DATA avx2_3de70e22<>+8(SB)/8, $0x3de70e223de70e22
+DATA avx2_3de70e22<>+16(SB)/8, $0x3de70e223de70e22
+DATA avx2_3de70e22<>+24(SB)/8, $0x3de70e223de70e22
+DATA avx2_3de70e22<>+32(SB)/8, $0x3de70e223de70e22
+DATA avx2_3de70e22<>+40(SB)/8, $0x3de70e223de70e22
+DATA avx2_3de70e22<>+48(SB)/8, $0x3de70e223de70e22
+DATA avx2_3de70e22<>+56(SB)/8, $0x3de70e223de70e22
+GLOBL avx2_3de70e22<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3e0375d4<>+0(SB)/8, $0x3e0375d43e0375d4
+DATA avx2_3e0375d4<>+8(SB)/8, $0x3e0375d43e0375d4
+DATA avx2_3e0375d4<>+16(SB)/8, $0x3e0375d43e0375d4
+DATA avx2_3e0375d4<>+24(SB)/8, $0x3e0375d43e0375d4
+DATA avx2_3e0375d4<>+32(SB)/8, $0x3e0375d43e0375d4
+DATA avx2_3e0375d4<>+40(SB)/8, $0x3e0375d43e0375d4
+DATA avx2_3e0375d4<>+48(SB)/8, $0x3e0375d43e0375d4
+DATA avx2_3e0375d4<>+56(SB)/8, $0x3e0375d43e0375d4
+GLOBL avx2_3e0375d4<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3e0884d7<>+0(SB)/8, $0x3e0884d73e0884d7
+DATA avx2_3e0884d7<>+8(SB)/8, $0x3e0884d73e0884d7
+DATA avx2_3e0884d7<>+16(SB)/8, $0x3e0884d73e0884d7
+DATA avx2_3e0884d7<>+24(SB)/8, $0x3e0884d73e0884d7
+DATA avx2_3e0884d7<>+32(SB)/8, $0x3e0884d73e0884d7
+DATA avx2_3e0884d7<>+40(SB)/8, $0x3e0884d73e0884d7
+DATA avx2_3e0884d7<>+48(SB)/8, $0x3e0884d73e0884d7
+DATA avx2_3e0884d7<>+56(SB)/8, $0x3e0884d73e0884d7
+GLOBL avx2_3e0884d7<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3e2aaa28<>+0(SB)/8, $0x3e2aaa283e2aaa28
+DATA avx2_3e2aaa28<>+8(SB)/8, $0x3e2aaa283e2aaa28
+DATA avx2_3e2aaa28<>+16(SB)/8, $0x3e2aaa283e2aaa28
+DATA avx2_3e2aaa28<>+24(SB)/8, $0x3e2aaa283e2aaa28
+DATA avx2_3e2aaa28<>+32(SB)/8, $0x3e2aaa283e2aaa28
+DATA avx2_3e2aaa28<>+40(SB)/8, $0x3e2aaa283e2aaa28
+DATA avx2_3e2aaa28<>+48(SB)/8, $0x3e2aaa283e2aaa28
+DATA avx2_3e2aaa28<>+56(SB)/8, $0x3e2aaa283e2aaa28
+GLOBL avx2_3e2aaa28<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3ecc422a<>+0(SB)/8, $0x3ecc422a3ecc422a
+DATA avx2_3ecc422a<>+8(SB)/8, $0x3ecc422a3ecc422a
+DATA avx2_3ecc422a<>+16(SB)/8, $0x3ecc422a3ecc422a
+DATA avx2_3ecc422a<>+24(SB)/8, $0x3ecc422a3ecc422a
+DATA avx2_3ecc422a<>+32(SB)/8, $0x3ecc422a3ecc422a
+DATA avx2_3ecc422a<>+40(SB)/8, $0x3ecc422a3ecc422a
+DATA avx2_3ecc422a<>+48(SB)/8, $0x3ecc422a3ecc422a
+DATA avx2_3ecc422a<>+56(SB)/8, $0x3ecc422a3ecc422a
+GLOBL avx2_3ecc422a<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3efffffb<>+0(SB)/8, $0x3efffffb3efffffb
+DATA avx2_3efffffb<>+8(SB)/8, $0x3efffffb3efffffb
+DATA avx2_3efffffb<>+16(SB)/8, $0x3efffffb3efffffb
+DATA avx2_3efffffb<>+24(SB)/8, $0x3efffffb3efffffb
+DATA avx2_3efffffb<>+32(SB)/8, $0x3efffffb3efffffb
+DATA avx2_3efffffb<>+40(SB)/8, $0x3efffffb3efffffb
+DATA avx2_3efffffb<>+48(SB)/8, $0x3efffffb3efffffb
+DATA avx2_3efffffb<>+56(SB)/8, $0x3efffffb3efffffb
+GLOBL avx2_3efffffb<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3f000000<>+0(SB)/8, $0x3f0000003f000000
+DATA avx2_3f000000<>+8(SB)/8, $0x3f0000003f000000
+DATA avx2_3f000000<>+16(SB)/8, $0x3f0000003f000000
+DATA avx2_3f000000<>+24(SB)/8, $0x3f0000003f000000
+DATA avx2_3f000000<>+32(SB)/8, $0x3f0000003f000000
+DATA avx2_3f000000<>+40(SB)/8, $0x3f0000003f000000
+DATA avx2_3f000000<>+48(SB)/8, $0x3f0000003f000000
+DATA avx2_3f000000<>+56(SB)/8, $0x3f0000003f000000
+GLOBL avx2_3f000000<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3f198000<>+0(SB)/8, $0x3f1980003f198000
+DATA avx2_3f198000<>+8(SB)/8, $0x3f1980003f198000
+DATA avx2_3f198000<>+16(SB)/8, $0x3f1980003f198000
+DATA avx2_3f198000<>+24(SB)/8, $0x3f1980003f198000
+DATA avx2_3f198000<>+32(SB)/8, $0x3f1980003f198000
+DATA avx2_3f198000<>+40(SB)/8, $0x3f1980003f198000
+DATA avx2_3f198000<>+48(SB)/8, $0x3f1980003f198000
+DATA avx2_3f198000<>+56(SB)/8, $0x3f1980003f198000
+GLOBL avx2_3f198000<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3f3504f3<>+0(SB)/8, $0x3f3504f33f3504f3
+DATA avx2_3f3504f3<>+8(SB)/8, $0x3f3504f33f3504f3
+DATA avx2_3f3504f3<>+16(SB)/8, $0x3f3504f33f3504f3
+DATA avx2_3f3504f3<>+24(SB)/8, $0x3f3504f33f3504f3
+DATA avx2_3f3504f3<>+32(SB)/8, $0x3f3504f33f3504f3
+DATA avx2_3f3504f3<>+40(SB)/8, $0x3f3504f33f3504f3
+DATA avx2_3f3504f3<>+48(SB)/8, $0x3f3504f33f3504f3
+DATA avx2_3f3504f3<>+56(SB)/8, $0x3f3504f33f3504f3
+GLOBL avx2_3f3504f3<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3f4c422a<>+0(SB)/8, $0x3f4c422a3f4c422a
+DATA avx2_3f4c422a<>+8(SB)/8, $0x3f4c422a3f4c422a
+DATA avx2_3f4c422a<>+16(SB)/8, $0x3f4c422a3f4c422a
+DATA avx2_3f4c422a<>+24(SB)/8, $0x3f4c422a3f4c422a
+DATA avx2_3f4c422a<>+32(SB)/8, $0x3f4c422a3f4c422a
+DATA avx2_3f4c422a<>+40(SB)/8, $0x3f4c422a3f4c422a
+DATA avx2_3f4c422a<>+48(SB)/8, $0x3f4c422a3f4c422a
+DATA avx2_3f4c422a<>+56(SB)/8, $0x3f4c422a3f4c422a
+GLOBL avx2_3f4c422a<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3f6d8000<>+0(SB)/8, $0x3f6d80003f6d8000
+DATA avx2_3f6d8000<>+8(SB)/8, $0x3f6d80003f6d8000
+DATA avx2_3f6d8000<>+16(SB)/8, $0x3f6d80003f6d8000
+DATA avx2_3f6d8000<>+24(SB)/8, $0x3f6d80003f6d8000
+DATA avx2_3f6d8000<>+32(SB)/8, $0x3f6d80003f6d8000
+DATA avx2_3f6d8000<>+40(SB)/8, $0x3f6d80003f6d8000
+DATA avx2_3f6d8000<>+48(SB)/8, $0x3f6d80003f6d8000
+DATA avx2_3f6d8000<>+56(SB)/8, $0x3f6d80003f6d8000
+GLOBL avx2_3f6d8000<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3f800000<>+0(SB)/8, $0x3f8000003f800000
+DATA avx2_3f800000<>+8(SB)/8, $0x3f8000003f800000
+DATA avx2_3f800000<>+16(SB)/8, $0x3f8000003f800000
+DATA avx2_3f800000<>+24(SB)/8, $0x3f8000003f800000
+DATA avx2_3f800000<>+32(SB)/8, $0x3f8000003f800000
+DATA avx2_3f800000<>+40(SB)/8, $0x3f8000003f800000
+DATA avx2_3f800000<>+48(SB)/8, $0x3f8000003f800000
+DATA avx2_3f800000<>+56(SB)/8, $0x3f8000003f800000
+GLOBL avx2_3f800000<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_3fb8aa3b<>+0(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA avx2_3fb8aa3b<>+8(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA avx2_3fb8aa3b<>+16(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA avx2_3fb8aa3b<>+24(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA avx2_3fb8aa3b<>+32(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA avx2_3fb8aa3b<>+40(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA avx2_3fb8aa3b<>+48(SB)/8, $0x3fb8aa3b3fb8aa3b
+DATA avx2_3fb8aa3b<>+56(SB)/8, $0x3fb8aa3b3fb8aa3b
+GLOBL avx2_3fb8aa3b<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_40000000<>+0(SB)/8, $0x4000000040000000
+DATA avx2_40000000<>+8(SB)/8, $0x4000000040000000
+DATA avx2_40000000<>+16(SB)/8, $0x4000000040000000
+DATA avx2_40000000<>+24(SB)/8, $0x4000000040000000
+DATA avx2_40000000<>+32(SB)/8, $0x4000000040000000
+DATA avx2_40000000<>+40(SB)/8, $0x4000000040000000
+DATA avx2_40000000<>+48(SB)/8, $0x4000000040000000
+DATA avx2_40000000<>+56(SB)/8, $0x4000000040000000
+GLOBL avx2_40000000<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_42b20000<>+0(SB)/8, $0x42b2000042b20000
+DATA avx2_42b20000<>+8(SB)/8, $0x42b2000042b20000
+DATA avx2_42b20000<>+16(SB)/8, $0x42b2000042b20000
+DATA avx2_42b20000<>+24(SB)/8, $0x42b2000042b20000
+DATA avx2_42b20000<>+32(SB)/8, $0x42b2000042b20000
+DATA avx2_42b20000<>+40(SB)/8, $0x42b2000042b20000
+DATA avx2_42b20000<>+48(SB)/8, $0x42b2000042b20000
+DATA avx2_42b20000<>+56(SB)/8, $0x42b2000042b20000
+GLOBL avx2_42b20000<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_4b400000<>+0(SB)/8, $0x4b4000004b400000
+DATA avx2_4b400000<>+8(SB)/8, $0x4b4000004b400000
+DATA avx2_4b400000<>+16(SB)/8, $0x4b4000004b400000
+DATA avx2_4b400000<>+24(SB)/8, $0x4b4000004b400000
+DATA avx2_4b400000<>+32(SB)/8, $0x4b4000004b400000
+DATA avx2_4b400000<>+40(SB)/8, $0x4b4000004b400000
+DATA avx2_4b400000<>+48(SB)/8, $0x4b4000004b400000
+DATA avx2_4b400000<>+56(SB)/8, $0x4b4000004b400000
+GLOBL avx2_4b400000<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_7fffffff<>+0(SB)/8, $0x7fffffff7fffffff
+DATA avx2_7fffffff<>+8(SB)/8, $0x7fffffff7fffffff
+DATA avx2_7fffffff<>+16(SB)/8, $0x7fffffff7fffffff
+DATA avx2_7fffffff<>+24(SB)/8, $0x7fffffff7fffffff
+DATA avx2_7fffffff<>+32(SB)/8, $0x7fffffff7fffffff
+DATA avx2_7fffffff<>+40(SB)/8, $0x7fffffff7fffffff
+DATA avx2_7fffffff<>+48(SB)/8, $0x7fffffff7fffffff
+DATA avx2_7fffffff<>+56(SB)/8, $0x7fffffff7fffffff
+GLOBL avx2_7fffffff<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_80000000<>+0(SB)/8, $0x8000000080000000
+DATA avx2_80000000<>+8(SB)/8, $0x8000000080000000
+DATA avx2_80000000<>+16(SB)/8, $0x8000000080000000
+DATA avx2_80000000<>+24(SB)/8, $0x8000000080000000
+DATA avx2_80000000<>+32(SB)/8, $0x8000000080000000
+DATA avx2_80000000<>+40(SB)/8, $0x8000000080000000
+DATA avx2_80000000<>+48(SB)/8, $0x8000000080000000
+DATA avx2_80000000<>+56(SB)/8, $0x8000000080000000
+GLOBL avx2_80000000<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_b5bfbe8e<>+0(SB)/8, $0xb5bfbe8eb5bfbe8e
+DATA avx2_b5bfbe8e<>+8(SB)/8, $0xb5bfbe8eb5bfbe8e
+DATA avx2_b5bfbe8e<>+16(SB)/8, $0xb5bfbe8eb5bfbe8e
+DATA avx2_b5bfbe8e<>+24(SB)/8, $0xb5bfbe8eb5bfbe8e
+DATA avx2_b5bfbe8e<>+32(SB)/8, $0xb5bfbe8eb5bfbe8e
+DATA avx2_b5bfbe8e<>+40(SB)/8, $0xb5bfbe8eb5bfbe8e
+DATA avx2_b5bfbe8e<>+48(SB)/8, $0xb5bfbe8eb5bfbe8e
+DATA avx2_b5bfbe8e<>+56(SB)/8, $0xb5bfbe8eb5bfbe8e
+GLOBL avx2_b5bfbe8e<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_b7910000<>+0(SB)/8, $0xb7910000b7910000
+DATA avx2_b7910000<>+8(SB)/8, $0xb7910000b7910000
+DATA avx2_b7910000<>+16(SB)/8, $0xb7910000b7910000
+DATA avx2_b7910000<>+24(SB)/8, $0xb7910000b7910000
+DATA avx2_b7910000<>+32(SB)/8, $0xb7910000b7910000
+DATA avx2_b7910000<>+40(SB)/8, $0xb7910000b7910000
+DATA avx2_b7910000<>+48(SB)/8, $0xb7910000b7910000
+DATA avx2_b7910000<>+56(SB)/8, $0xb7910000b7910000
+GLOBL avx2_b7910000<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_ba1c7000<>+0(SB)/8, $0xba1c7000ba1c7000
+DATA avx2_ba1c7000<>+8(SB)/8, $0xba1c7000ba1c7000
+DATA avx2_ba1c7000<>+16(SB)/8, $0xba1c7000ba1c7000
+DATA avx2_ba1c7000<>+24(SB)/8, $0xba1c7000ba1c7000
+DATA avx2_ba1c7000<>+32(SB)/8, $0xba1c7000ba1c7000
+DATA avx2_ba1c7000<>+40(SB)/8, $0xba1c7000ba1c7000
+DATA avx2_ba1c7000<>+48(SB)/8, $0xba1c7000ba1c7000
+DATA avx2_ba1c7000<>+56(SB)/8, $0xba1c7000ba1c7000
+GLOBL avx2_ba1c7000<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_bb7e8a1c<>+0(SB)/8, $0xbb7e8a1cbb7e8a1c
+DATA avx2_bb7e8a1c<>+8(SB)/8, $0xbb7e8a1cbb7e8a1c
+DATA avx2_bb7e8a1c<>+16(SB)/8, $0xbb7e8a1cbb7e8a1c
+DATA avx2_bb7e8a1c<>+24(SB)/8, $0xbb7e8a1cbb7e8a1c
+DATA avx2_bb7e8a1c<>+32(SB)/8, $0xbb7e8a1cbb7e8a1c
+DATA avx2_bb7e8a1c<>+40(SB)/8, $0xbb7e8a1cbb7e8a1c
+DATA avx2_bb7e8a1c<>+48(SB)/8, $0xbb7e8a1cbb7e8a1c
+DATA avx2_bb7e8a1c<>+56(SB)/8, $0xbb7e8a1cbb7e8a1c
+GLOBL avx2_bb7e8a1c<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_bbc12c2b<>+0(SB)/8, $0xbbc12c2bbbc12c2b
+DATA avx2_bbc12c2b<>+8(SB)/8, $0xbbc12c2bbbc12c2b
+DATA avx2_bbc12c2b<>+16(SB)/8, $0xbbc12c2bbbc12c2b
+DATA avx2_bbc12c2b<>+24(SB)/8, $0xbbc12c2bbbc12c2b
+DATA avx2_bbc12c2b<>+32(SB)/8, $0xbbc12c2bbbc12c2b
+DATA avx2_bbc12c2b<>+40(SB)/8, $0xbbc12c2bbbc12c2b
+DATA avx2_bbc12c2b<>+48(SB)/8, $0xbbc12c2bbbc12c2b
+DATA avx2_bbc12c2b<>+56(SB)/8, $0xbbc12c2bbbc12c2b
+GLOBL avx2_bbc12c2b<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_bcdb48d9<>+0(SB)/8, $0xbcdb48d9bcdb48d9
+DATA avx2_bcdb48d9<>+8(SB)/8, $0xbcdb48d9bcdb48d9
+DATA avx2_bcdb48d9<>+16(SB)/8, $0xbcdb48d9bcdb48d9
+DATA avx2_bcdb48d9<>+24(SB)/8, $0xbcdb48d9bcdb48d9
+DATA avx2_bcdb48d9<>+32(SB)/8, $0xbcdb48d9bcdb48d9
+DATA avx2_bcdb48d9<>+40(SB)/8, $0xbcdb48d9bcdb48d9
+DATA avx2_bcdb48d9<>+48(SB)/8, $0xbcdb48d9bcdb48d9
+DATA avx2_bcdb48d9<>+56(SB)/8, $0xbcdb48d9bcdb48d9
+GLOBL avx2_bcdb48d9<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_bd5c4c6f<>+0(SB)/8, $0xbd5c4c6fbd5c4c6f
+DATA avx2_bd5c4c6f<>+8(SB)/8, $0xbd5c4c6fbd5c4c6f
+DATA avx2_bd5c4c6f<>+16(SB)/8, $0xbd5c4c6fbd5c4c6f
+DATA avx2_bd5c4c6f<>+24(SB)/8, $0xbd5c4c6fbd5c4c6f
+DATA avx2_bd5c4c6f<>+32(SB)/8, $0xbd5c4c6fbd5c4c6f
+DATA avx2_bd5c4c6f<>+40(SB)/8, $0xbd5c4c6fbd5c4c6f
+DATA avx2_bd5c4c6f<>+48(SB)/8, $0xbd5c4c6fbd5c4c6f
+DATA avx2_bd5c4c6f<>+56(SB)/8, $0xbd5c4c6fbd5c4c6f
+GLOBL avx2_bd5c4c6f<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_bddaae5c<>+0(SB)/8, $0xbddaae5cbddaae5c
+DATA avx2_bddaae5c<>+8(SB)/8, $0xbddaae5cbddaae5c
+DATA avx2_bddaae5c<>+16(SB)/8, $0xbddaae5cbddaae5c
+DATA avx2_bddaae5c<>+24(SB)/8, $0xbddaae5cbddaae5c
+DATA avx2_bddaae5c<>+32(SB)/8, $0xbddaae5cbddaae5c
+DATA avx2_bddaae5c<>+40(SB)/8, $0xbddaae5cbddaae5c
+DATA avx2_bddaae5c<>+48(SB)/8, $0xbddaae5cbddaae5c
+DATA avx2_bddaae5c<>+56(SB)/8, $0xbddaae5cbddaae5c
+GLOBL avx2_bddaae5c<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_be03ce86<>+0(SB)/8, $0xbe03ce86be03ce86
+DATA avx2_be03ce86<>+8(SB)/8, $0xbe03ce86be03ce86
+DATA avx2_be03ce86<>+16(SB)/8, $0xbe03ce86be03ce86
+DATA avx2_be03ce86<>+24(SB)/8, $0xbe03ce86be03ce86
+DATA avx2_be03ce86<>+32(SB)/8, $0xbe03ce86be03ce86
+DATA avx2_be03ce86<>+40(SB)/8, $0xbe03ce86be03ce86
+DATA avx2_be03ce86<>+48(SB)/8, $0xbe03ce86be03ce86
+DATA avx2_be03ce86<>+56(SB)/8, $0xbe03ce86be03ce86
+GLOBL avx2_be03ce86<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_beaaaa9f<>+0(SB)/8, $0xbeaaaa9fbeaaaa9f
+DATA avx2_beaaaa9f<>+8(SB)/8, $0xbeaaaa9fbeaaaa9f
+DATA avx2_beaaaa9f<>+16(SB)/8, $0xbeaaaa9fbeaaaa9f
+DATA avx2_beaaaa9f<>+24(SB)/8, $0xbeaaaa9fbeaaaa9f
+DATA avx2_beaaaa9f<>+32(SB)/8, $0xbeaaaa9fbeaaaa9f
+DATA avx2_beaaaa9f<>+40(SB)/8, $0xbeaaaa9fbeaaaa9f
+DATA avx2_beaaaa9f<>+48(SB)/8, $0xbeaaaa9fbeaaaa9f
+DATA avx2_beaaaa9f<>+56(SB)/8, $0xbeaaaa9fbeaaaa9f
+GLOBL avx2_beaaaa9f<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_bec09380<>+0(SB)/8, $0xbec09380bec09380
+DATA avx2_bec09380<>+8(SB)/8, $0xbec09380bec09380
+DATA avx2_bec09380<>+16(SB)/8, $0xbec09380bec09380
+DATA avx2_bec09380<>+24(SB)/8, $0xbec09380bec09380
+DATA avx2_bec09380<>+32(SB)/8, $0xbec09380bec09380
+DATA avx2_bec09380<>+40(SB)/8, $0xbec09380bec09380
+DATA avx2_bec09380<>+48(SB)/8, $0xbec09380bec09380
+DATA avx2_bec09380<>+56(SB)/8, $0xbec09380bec09380
+GLOBL avx2_bec09380<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_bf000000<>+0(SB)/8, $0xbf000000bf000000
+DATA avx2_bf000000<>+8(SB)/8, $0xbf000000bf000000
+DATA avx2_bf000000<>+16(SB)/8, $0xbf000000bf000000
+DATA avx2_bf000000<>+24(SB)/8, $0xbf000000bf000000
+DATA avx2_bf000000<>+32(SB)/8, $0xbf000000bf000000
+DATA avx2_bf000000<>+40(SB)/8, $0xbf000000bf000000
+DATA avx2_bf000000<>+48(SB)/8, $0xbf000000bf000000
+DATA avx2_bf000000<>+56(SB)/8, $0xbf000000bf000000
+GLOBL avx2_bf000000<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_bf228550<>+0(SB)/8, $0xbf228550bf228550
+DATA avx2_bf228550<>+8(SB)/8, $0xbf228550bf228550
+DATA avx2_bf228550<>+16(SB)/8, $0xbf228550bf228550
+DATA avx2_bf228550<>+24(SB)/8, $0xbf228550bf228550
+DATA avx2_bf228550<>+32(SB)/8, $0xbf228550bf228550
+DATA avx2_bf228550<>+40(SB)/8, $0xbf228550bf228550
+DATA avx2_bf228550<>+48(SB)/8, $0xbf228550bf228550
+DATA avx2_bf228550<>+56(SB)/8, $0xbf228550bf228550
+GLOBL avx2_bf228550<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_bf317200<>+0(SB)/8, $0xbf317200bf317200
+DATA avx2_bf317200<>+8(SB)/8, $0xbf317200bf317200
+DATA avx2_bf317200<>+16(SB)/8, $0xbf317200bf317200
+DATA avx2_bf317200<>+24(SB)/8, $0xbf317200bf317200
+DATA avx2_bf317200<>+32(SB)/8, $0xbf317200bf317200
+DATA avx2_bf317200<>+40(SB)/8, $0xbf317200bf317200
+DATA avx2_bf317200<>+48(SB)/8, $0xbf317200bf317200
+DATA avx2_bf317200<>+56(SB)/8, $0xbf317200bf317200
+GLOBL avx2_bf317200<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_c2dc0000<>+0(SB)/8, $0xc2dc0000c2dc0000
+DATA avx2_c2dc0000<>+8(SB)/8, $0xc2dc0000c2dc0000
+DATA avx2_c2dc0000<>+16(SB)/8, $0xc2dc0000c2dc0000
+DATA avx2_c2dc0000<>+24(SB)/8, $0xc2dc0000c2dc0000
+DATA avx2_c2dc0000<>+32(SB)/8, $0xc2dc0000c2dc0000
+DATA avx2_c2dc0000<>+40(SB)/8, $0xc2dc0000c2dc0000
+DATA avx2_c2dc0000<>+48(SB)/8, $0xc2dc0000c2dc0000
+DATA avx2_c2dc0000<>+56(SB)/8, $0xc2dc0000c2dc0000
+GLOBL avx2_c2dc0000<>(SB), RODATA|NOPTR, $64
+
+DATA avx2_tail<>+0(SB)/8, $0xffffffffffffffff
+DATA avx2_tail<>+8(SB)/8, $0xffffffffffffffff
+DATA avx2_tail<>+16(SB)/8, $0xffffffffffffffff
+DATA avx2_tail<>+24(SB)/8, $0xffffffffffffffff
+DATA avx2_tail<>+32(SB)/8, $0x0
+DATA avx2_tail<>+40(SB)/8, $0x0
+DATA avx2_tail<>+48(SB)/8, $0x0
+DATA avx2_tail<>+56(SB)/8, $0x0
+GLOBL avx2_tail<>(SB), RODATA|NOPTR, $64
+
 // func gemm_avx2_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
 TEXT ·gemm_avx2_1x1(SB), NOSPLIT, $0-64
 	MOVQ k+0(FP), CX
@@ -28,8 +468,8 @@ TEXT ·gemm_avx2_1x1(SB), NOSPLIT, $0-64
 	VMOVUPS 32(SI), Y1
 	JMP ready
 zero:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
 ready:
 	CMPQ CX, $4
 	JLT rest
@@ -105,10 +545,10 @@ TEXT ·gemm_avx2_1x2(SB), NOSPLIT, $0-64
 	VMOVUPS 96(SI), Y3
 	JMP ready
 zero:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
 ready:
 	CMPQ CX, $4
 	JLT rest
@@ -208,12 +648,12 @@ TEXT ·gemm_avx2_1x3(SB), NOSPLIT, $0-64
 	VMOVUPS 160(SI), Y5
 	JMP ready
 zero:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
 ready:
 	CMPQ CX, $4
 	JLT rest
@@ -333,10 +773,10 @@ TEXT ·gemm_avx2_2x1(SB), NOSPLIT, $0-64
 	VMOVUPS 32(SI)(R12*1), Y3
 	JMP ready
 zero:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
 ready:
 	CMPQ CX, $4
 	JLT rest
@@ -433,14 +873,14 @@ TEXT ·gemm_avx2_2x2(SB), NOSPLIT, $0-64
 	VMOVUPS 96(SI)(R12*1), Y7
 	JMP ready
 zero:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
 ready:
 	CMPQ CX, $4
 	JLT rest
@@ -569,12 +1009,12 @@ TEXT ·gemm_avx2_3x1(SB), NOSPLIT, $0-64
 	VMOVUPS 32(SI)(R12*2), Y5
 	JMP ready
 zero:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
 ready:
 	CMPQ CX, $4
 	JLT rest
@@ -688,14 +1128,14 @@ TEXT ·gemm_avx2_4x1(SB), NOSPLIT, $0-64
 	VMOVUPS 32(R13), Y7
 	JMP ready
 zero:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
 ready:
 	CMPQ CX, $4
 	JLT rest
@@ -830,16 +1270,16 @@ TEXT ·gemm_avx2_5x1(SB), NOSPLIT, $0-64
 	VMOVUPS 32(R13)(R12*1), Y9
 	JMP ready
 zero:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
 ready:
 	CMPQ CX, $4
 	JLT rest
@@ -993,18 +1433,18 @@ TEXT ·gemm_avx2_6x1(SB), NOSPLIT, $0-64
 	VMOVUPS 32(R13)(R12*2), Y11
 	JMP ready
 zero:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	VPXOR Y10, Y10, Y10
+	VPXOR Y11, Y11, Y11
 ready:
 	CMPQ CX, $4
 	JLT rest
@@ -1138,5 +1578,1921 @@ done:
 	VMOVUPS Y9, 32(R13)(R12*1)
 	VMOVUPS Y10, 0(R13)(R12*2)
 	VMOVUPS Y11, 32(R13)(R12*2)
+	VZEROUPPER
+	RET
+
+// func add_avx2(n int, dst, a, b *float32)
+TEXT ·add_avx2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VADDPS Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (DX), Y15, Y1
+	VADDPS Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func sub_avx2(n int, dst, a, b *float32)
+TEXT ·sub_avx2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VSUBPS Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (DX), Y15, Y1
+	VSUBPS Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func mul_avx2(n int, dst, a, b *float32)
+TEXT ·mul_avx2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VMULPS Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (DX), Y15, Y1
+	VMULPS Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func div_avx2(n int, dst, a, b *float32)
+TEXT ·div_avx2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VDIVPS Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (DX), Y15, Y1
+	VDIVPS Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func scale_avx2(n int, dst, a *float32, s float32)
+TEXT ·scale_avx2(SB), NOSPLIT, $0-28
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	VBROADCASTSS s+24(FP), Y1
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMULPS Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMULPS Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func divide_avx2(n int, dst, a *float32, s float32)
+TEXT ·divide_avx2(SB), NOSPLIT, $0-28
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	VBROADCASTSS s+24(FP), Y1
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VDIVPS Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VDIVPS Y1, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func axpy_avx2(n int, dst, a, b *float32, s float32)
+TEXT ·axpy_avx2(SB), NOSPLIT, $0-36
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	VBROADCASTSS s+32(FP), Y2
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VFMADD231PS Y2, Y1, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (DX), Y15, Y1
+	VFMADD231PS Y2, Y1, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func fma3_avx2(n int, dst, a, b, c *float32)
+TEXT ·fma3_avx2(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	MOVQ c+32(FP), R8
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VMOVUPS (R8), Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS Y2, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, R8
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (DX), Y15, Y1
+	VMASKMOVPS (R8), Y15, Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMASKMOVPS Y2, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func relu_avx2(n int, dst, a *float32)
+TEXT ·relu_avx2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VPXOR Y1, Y1, Y1
+	VMAXPS Y0, Y1, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VPXOR Y1, Y1, Y1
+	VMAXPS Y0, Y1, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func relugrad_avx2(n int, dst, a, b *float32)
+TEXT ·relugrad_avx2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VPXOR Y2, Y2, Y2
+	VCMPPS $30, Y2, Y1, Y3
+	VBLENDVPS Y3, Y0, Y2, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (DX), Y15, Y1
+	VPXOR Y2, Y2, Y2
+	VCMPPS $30, Y2, Y1, Y3
+	VBLENDVPS Y3, Y0, Y2, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func exp_avx2(n int, dst, a *float32, s float32)
+TEXT ·exp_avx2(SB), NOSPLIT, $0-28
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	VBROADCASTSS s+24(FP), Y1
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VSUBPS Y1, Y0, Y0
+	VMOVUPS avx2_c2dc0000<>(SB), Y3
+	VMAXPS Y0, Y3, Y0
+	VMOVUPS avx2_42b20000<>(SB), Y3
+	VMINPS Y0, Y3, Y0
+	VMOVUPS avx2_4b400000<>(SB), Y2
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y0, Y2
+	VSUBPS avx2_4b400000<>(SB), Y2, Y3
+	VFMADD231PS avx2_bf317200<>(SB), Y3, Y0
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y3, Y0
+	VMOVUPS avx2_3ab4a000<>(SB), Y4
+	VFMADD213PS avx2_3c092f6e<>(SB), Y0, Y4
+	VFMADD213PS avx2_3d2aadad<>(SB), Y0, Y4
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y0, Y4
+	VFMADD213PS avx2_3efffffb<>(SB), Y0, Y4
+	VFMADD213PS avx2_3f800000<>(SB), Y0, Y4
+	VFMADD213PS avx2_3f800000<>(SB), Y0, Y4
+	VPSUBD avx2_4b400000<>(SB), Y2, Y2
+	VPSRAD $1, Y2, Y3
+	VPSUBD Y3, Y2, Y2
+	VPADDD avx2_0000007f<>(SB), Y3, Y3
+	VPSLLD $23, Y3, Y3
+	VMULPS Y3, Y4, Y4
+	VPADDD avx2_0000007f<>(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y4, Y4
+	VMOVUPS Y4, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VSUBPS Y1, Y0, Y0
+	VMOVUPS avx2_c2dc0000<>(SB), Y3
+	VMAXPS Y0, Y3, Y0
+	VMOVUPS avx2_42b20000<>(SB), Y3
+	VMINPS Y0, Y3, Y0
+	VMOVUPS avx2_4b400000<>(SB), Y2
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y0, Y2
+	VSUBPS avx2_4b400000<>(SB), Y2, Y3
+	VFMADD231PS avx2_bf317200<>(SB), Y3, Y0
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y3, Y0
+	VMOVUPS avx2_3ab4a000<>(SB), Y4
+	VFMADD213PS avx2_3c092f6e<>(SB), Y0, Y4
+	VFMADD213PS avx2_3d2aadad<>(SB), Y0, Y4
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y0, Y4
+	VFMADD213PS avx2_3efffffb<>(SB), Y0, Y4
+	VFMADD213PS avx2_3f800000<>(SB), Y0, Y4
+	VFMADD213PS avx2_3f800000<>(SB), Y0, Y4
+	VPSUBD avx2_4b400000<>(SB), Y2, Y2
+	VPSRAD $1, Y2, Y3
+	VPSUBD Y3, Y2, Y2
+	VPADDD avx2_0000007f<>(SB), Y3, Y3
+	VPSLLD $23, Y3, Y3
+	VMULPS Y3, Y4, Y4
+	VPADDD avx2_0000007f<>(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y4, Y4
+	VMASKMOVPS Y4, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func erf_avx2(n int, dst, a *float32)
+TEXT ·erf_avx2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VPAND avx2_7fffffff<>(SB), Y0, Y1
+	VMULPS Y0, Y0, Y2
+	VMOVUPS avx2_ba1c7000<>(SB), Y3
+	VFMADD213PS avx2_3ba38d2c<>(SB), Y2, Y3
+	VFMADD213PS avx2_bcdb48d9<>(SB), Y2, Y3
+	VFMADD213PS avx2_3de70e22<>(SB), Y2, Y3
+	VFMADD213PS avx2_bec09380<>(SB), Y2, Y3
+	VFMADD213PS avx2_3e0375d4<>(SB), Y2, Y3
+	VFMADD213PS Y0, Y0, Y3
+	VMOVUPS avx2_b7910000<>(SB), Y4
+	VFMADD213PS avx2_39c8e7d9<>(SB), Y1, Y4
+	VMOVUPS avx2_bb7e8a1c<>(SB), Y5
+	VFMADD213PS avx2_3cc6b1a1<>(SB), Y1, Y5
+	VFMADD213PS Y5, Y2, Y4
+	VFMADD213PS avx2_bddaae5c<>(SB), Y1, Y4
+	VFMADD213PS avx2_bf228550<>(SB), Y1, Y4
+	VFMADD213PS avx2_be03ce86<>(SB), Y1, Y4
+	VFMSUB213PS Y1, Y1, Y4
+	VMOVUPS avx2_c2dc0000<>(SB), Y6
+	VMAXPS Y4, Y6, Y4
+	VMOVUPS avx2_42b20000<>(SB), Y6
+	VMINPS Y4, Y6, Y4
+	VMOVUPS avx2_4b400000<>(SB), Y5
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y4, Y5
+	VSUBPS avx2_4b400000<>(SB), Y5, Y6
+	VFMADD231PS avx2_bf317200<>(SB), Y6, Y4
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y6, Y4
+	VMOVUPS avx2_3ab4a000<>(SB), Y7
+	VFMADD213PS avx2_3c092f6e<>(SB), Y4, Y7
+	VFMADD213PS avx2_3d2aadad<>(SB), Y4, Y7
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y4, Y7
+	VFMADD213PS avx2_3efffffb<>(SB), Y4, Y7
+	VFMADD213PS avx2_3f800000<>(SB), Y4, Y7
+	VFMADD213PS avx2_3f800000<>(SB), Y4, Y7
+	VPSUBD avx2_4b400000<>(SB), Y5, Y5
+	VPSRAD $1, Y5, Y6
+	VPSUBD Y6, Y5, Y5
+	VPADDD avx2_0000007f<>(SB), Y6, Y6
+	VPSLLD $23, Y6, Y6
+	VMULPS Y6, Y7, Y7
+	VPADDD avx2_0000007f<>(SB), Y5, Y5
+	VPSLLD $23, Y5, Y5
+	VMULPS Y5, Y7, Y7
+	VMOVUPS avx2_3f800000<>(SB), Y5
+	VSUBPS Y7, Y5, Y7
+	VPAND avx2_80000000<>(SB), Y0, Y2
+	VPOR Y2, Y7, Y7
+	VCMPPS $1, avx2_3f6d8000<>(SB), Y1, Y5
+	VBLENDVPS Y5, Y3, Y7, Y7
+	VMOVUPS Y7, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VPAND avx2_7fffffff<>(SB), Y0, Y1
+	VMULPS Y0, Y0, Y2
+	VMOVUPS avx2_ba1c7000<>(SB), Y3
+	VFMADD213PS avx2_3ba38d2c<>(SB), Y2, Y3
+	VFMADD213PS avx2_bcdb48d9<>(SB), Y2, Y3
+	VFMADD213PS avx2_3de70e22<>(SB), Y2, Y3
+	VFMADD213PS avx2_bec09380<>(SB), Y2, Y3
+	VFMADD213PS avx2_3e0375d4<>(SB), Y2, Y3
+	VFMADD213PS Y0, Y0, Y3
+	VMOVUPS avx2_b7910000<>(SB), Y4
+	VFMADD213PS avx2_39c8e7d9<>(SB), Y1, Y4
+	VMOVUPS avx2_bb7e8a1c<>(SB), Y5
+	VFMADD213PS avx2_3cc6b1a1<>(SB), Y1, Y5
+	VFMADD213PS Y5, Y2, Y4
+	VFMADD213PS avx2_bddaae5c<>(SB), Y1, Y4
+	VFMADD213PS avx2_bf228550<>(SB), Y1, Y4
+	VFMADD213PS avx2_be03ce86<>(SB), Y1, Y4
+	VFMSUB213PS Y1, Y1, Y4
+	VMOVUPS avx2_c2dc0000<>(SB), Y6
+	VMAXPS Y4, Y6, Y4
+	VMOVUPS avx2_42b20000<>(SB), Y6
+	VMINPS Y4, Y6, Y4
+	VMOVUPS avx2_4b400000<>(SB), Y5
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y4, Y5
+	VSUBPS avx2_4b400000<>(SB), Y5, Y6
+	VFMADD231PS avx2_bf317200<>(SB), Y6, Y4
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y6, Y4
+	VMOVUPS avx2_3ab4a000<>(SB), Y7
+	VFMADD213PS avx2_3c092f6e<>(SB), Y4, Y7
+	VFMADD213PS avx2_3d2aadad<>(SB), Y4, Y7
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y4, Y7
+	VFMADD213PS avx2_3efffffb<>(SB), Y4, Y7
+	VFMADD213PS avx2_3f800000<>(SB), Y4, Y7
+	VFMADD213PS avx2_3f800000<>(SB), Y4, Y7
+	VPSUBD avx2_4b400000<>(SB), Y5, Y5
+	VPSRAD $1, Y5, Y6
+	VPSUBD Y6, Y5, Y5
+	VPADDD avx2_0000007f<>(SB), Y6, Y6
+	VPSLLD $23, Y6, Y6
+	VMULPS Y6, Y7, Y7
+	VPADDD avx2_0000007f<>(SB), Y5, Y5
+	VPSLLD $23, Y5, Y5
+	VMULPS Y5, Y7, Y7
+	VMOVUPS avx2_3f800000<>(SB), Y5
+	VSUBPS Y7, Y5, Y7
+	VPAND avx2_80000000<>(SB), Y0, Y2
+	VPOR Y2, Y7, Y7
+	VCMPPS $1, avx2_3f6d8000<>(SB), Y1, Y5
+	VBLENDVPS Y5, Y3, Y7, Y7
+	VMASKMOVPS Y7, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func tanh_avx2(n int, dst, a *float32)
+TEXT ·tanh_avx2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VPAND avx2_7fffffff<>(SB), Y0, Y1
+	VMULPS Y0, Y0, Y2
+	VMOVUPS avx2_bbc12c2b<>(SB), Y3
+	VFMADD213PS avx2_3caa5c50<>(SB), Y2, Y3
+	VFMADD213PS avx2_bd5c4c6f<>(SB), Y2, Y3
+	VFMADD213PS avx2_3e0884d7<>(SB), Y2, Y3
+	VFMADD213PS avx2_beaaaa9f<>(SB), Y2, Y3
+	VMULPS Y2, Y3, Y3
+	VFMADD213PS Y0, Y0, Y3
+	VADDPS Y1, Y1, Y4
+	VMOVUPS avx2_c2dc0000<>(SB), Y6
+	VMAXPS Y4, Y6, Y4
+	VMOVUPS avx2_42b20000<>(SB), Y6
+	VMINPS Y4, Y6, Y4
+	VMOVUPS avx2_4b400000<>(SB), Y5
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y4, Y5
+	VSUBPS avx2_4b400000<>(SB), Y5, Y6
+	VFMADD231PS avx2_bf317200<>(SB), Y6, Y4
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y6, Y4
+	VMOVUPS avx2_3ab4a000<>(SB), Y7
+	VFMADD213PS avx2_3c092f6e<>(SB), Y4, Y7
+	VFMADD213PS avx2_3d2aadad<>(SB), Y4, Y7
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y4, Y7
+	VFMADD213PS avx2_3efffffb<>(SB), Y4, Y7
+	VFMADD213PS avx2_3f800000<>(SB), Y4, Y7
+	VFMADD213PS avx2_3f800000<>(SB), Y4, Y7
+	VPSUBD avx2_4b400000<>(SB), Y5, Y5
+	VPSRAD $1, Y5, Y6
+	VPSUBD Y6, Y5, Y5
+	VPADDD avx2_0000007f<>(SB), Y6, Y6
+	VPSLLD $23, Y6, Y6
+	VMULPS Y6, Y7, Y7
+	VPADDD avx2_0000007f<>(SB), Y5, Y5
+	VPSLLD $23, Y5, Y5
+	VMULPS Y5, Y7, Y7
+	VADDPS avx2_3f800000<>(SB), Y7, Y7
+	VMOVUPS avx2_40000000<>(SB), Y4
+	VDIVPS Y7, Y4, Y7
+	VMOVUPS avx2_3f800000<>(SB), Y4
+	VSUBPS Y7, Y4, Y7
+	VPAND avx2_80000000<>(SB), Y0, Y2
+	VPOR Y2, Y7, Y7
+	VCMPPS $1, avx2_3f198000<>(SB), Y1, Y4
+	VBLENDVPS Y4, Y3, Y7, Y7
+	VMOVUPS Y7, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VPAND avx2_7fffffff<>(SB), Y0, Y1
+	VMULPS Y0, Y0, Y2
+	VMOVUPS avx2_bbc12c2b<>(SB), Y3
+	VFMADD213PS avx2_3caa5c50<>(SB), Y2, Y3
+	VFMADD213PS avx2_bd5c4c6f<>(SB), Y2, Y3
+	VFMADD213PS avx2_3e0884d7<>(SB), Y2, Y3
+	VFMADD213PS avx2_beaaaa9f<>(SB), Y2, Y3
+	VMULPS Y2, Y3, Y3
+	VFMADD213PS Y0, Y0, Y3
+	VADDPS Y1, Y1, Y4
+	VMOVUPS avx2_c2dc0000<>(SB), Y6
+	VMAXPS Y4, Y6, Y4
+	VMOVUPS avx2_42b20000<>(SB), Y6
+	VMINPS Y4, Y6, Y4
+	VMOVUPS avx2_4b400000<>(SB), Y5
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y4, Y5
+	VSUBPS avx2_4b400000<>(SB), Y5, Y6
+	VFMADD231PS avx2_bf317200<>(SB), Y6, Y4
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y6, Y4
+	VMOVUPS avx2_3ab4a000<>(SB), Y7
+	VFMADD213PS avx2_3c092f6e<>(SB), Y4, Y7
+	VFMADD213PS avx2_3d2aadad<>(SB), Y4, Y7
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y4, Y7
+	VFMADD213PS avx2_3efffffb<>(SB), Y4, Y7
+	VFMADD213PS avx2_3f800000<>(SB), Y4, Y7
+	VFMADD213PS avx2_3f800000<>(SB), Y4, Y7
+	VPSUBD avx2_4b400000<>(SB), Y5, Y5
+	VPSRAD $1, Y5, Y6
+	VPSUBD Y6, Y5, Y5
+	VPADDD avx2_0000007f<>(SB), Y6, Y6
+	VPSLLD $23, Y6, Y6
+	VMULPS Y6, Y7, Y7
+	VPADDD avx2_0000007f<>(SB), Y5, Y5
+	VPSLLD $23, Y5, Y5
+	VMULPS Y5, Y7, Y7
+	VADDPS avx2_3f800000<>(SB), Y7, Y7
+	VMOVUPS avx2_40000000<>(SB), Y4
+	VDIVPS Y7, Y4, Y7
+	VMOVUPS avx2_3f800000<>(SB), Y4
+	VSUBPS Y7, Y4, Y7
+	VPAND avx2_80000000<>(SB), Y0, Y2
+	VPOR Y2, Y7, Y7
+	VCMPPS $1, avx2_3f198000<>(SB), Y1, Y4
+	VBLENDVPS Y4, Y3, Y7, Y7
+	VMASKMOVPS Y7, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func sigmoid_avx2(n int, dst, a *float32)
+TEXT ·sigmoid_avx2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VPOR avx2_80000000<>(SB), Y0, Y1
+	VMOVUPS avx2_c2dc0000<>(SB), Y3
+	VMAXPS Y1, Y3, Y1
+	VMOVUPS avx2_42b20000<>(SB), Y3
+	VMINPS Y1, Y3, Y1
+	VMOVUPS avx2_4b400000<>(SB), Y2
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y1, Y2
+	VSUBPS avx2_4b400000<>(SB), Y2, Y3
+	VFMADD231PS avx2_bf317200<>(SB), Y3, Y1
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y3, Y1
+	VMOVUPS avx2_3ab4a000<>(SB), Y4
+	VFMADD213PS avx2_3c092f6e<>(SB), Y1, Y4
+	VFMADD213PS avx2_3d2aadad<>(SB), Y1, Y4
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y1, Y4
+	VFMADD213PS avx2_3efffffb<>(SB), Y1, Y4
+	VFMADD213PS avx2_3f800000<>(SB), Y1, Y4
+	VFMADD213PS avx2_3f800000<>(SB), Y1, Y4
+	VPSUBD avx2_4b400000<>(SB), Y2, Y2
+	VPSRAD $1, Y2, Y3
+	VPSUBD Y3, Y2, Y2
+	VPADDD avx2_0000007f<>(SB), Y3, Y3
+	VPSLLD $23, Y3, Y3
+	VMULPS Y3, Y4, Y4
+	VPADDD avx2_0000007f<>(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y4, Y4
+	VMOVUPS avx2_3f800000<>(SB), Y5
+	VADDPS Y5, Y4, Y1
+	VPXOR Y2, Y2, Y2
+	VCMPPS $1, Y2, Y0, Y3
+	VBLENDVPS Y3, Y4, Y5, Y5
+	VDIVPS Y1, Y5, Y5
+	VMOVUPS Y5, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VPOR avx2_80000000<>(SB), Y0, Y1
+	VMOVUPS avx2_c2dc0000<>(SB), Y3
+	VMAXPS Y1, Y3, Y1
+	VMOVUPS avx2_42b20000<>(SB), Y3
+	VMINPS Y1, Y3, Y1
+	VMOVUPS avx2_4b400000<>(SB), Y2
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y1, Y2
+	VSUBPS avx2_4b400000<>(SB), Y2, Y3
+	VFMADD231PS avx2_bf317200<>(SB), Y3, Y1
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y3, Y1
+	VMOVUPS avx2_3ab4a000<>(SB), Y4
+	VFMADD213PS avx2_3c092f6e<>(SB), Y1, Y4
+	VFMADD213PS avx2_3d2aadad<>(SB), Y1, Y4
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y1, Y4
+	VFMADD213PS avx2_3efffffb<>(SB), Y1, Y4
+	VFMADD213PS avx2_3f800000<>(SB), Y1, Y4
+	VFMADD213PS avx2_3f800000<>(SB), Y1, Y4
+	VPSUBD avx2_4b400000<>(SB), Y2, Y2
+	VPSRAD $1, Y2, Y3
+	VPSUBD Y3, Y2, Y2
+	VPADDD avx2_0000007f<>(SB), Y3, Y3
+	VPSLLD $23, Y3, Y3
+	VMULPS Y3, Y4, Y4
+	VPADDD avx2_0000007f<>(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y4, Y4
+	VMOVUPS avx2_3f800000<>(SB), Y5
+	VADDPS Y5, Y4, Y1
+	VPXOR Y2, Y2, Y2
+	VCMPPS $1, Y2, Y0, Y3
+	VBLENDVPS Y3, Y4, Y5, Y5
+	VDIVPS Y1, Y5, Y5
+	VMASKMOVPS Y5, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func silu_avx2(n int, dst, a *float32)
+TEXT ·silu_avx2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VPOR avx2_80000000<>(SB), Y0, Y1
+	VMOVUPS avx2_c2dc0000<>(SB), Y3
+	VMAXPS Y1, Y3, Y1
+	VMOVUPS avx2_42b20000<>(SB), Y3
+	VMINPS Y1, Y3, Y1
+	VMOVUPS avx2_4b400000<>(SB), Y2
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y1, Y2
+	VSUBPS avx2_4b400000<>(SB), Y2, Y3
+	VFMADD231PS avx2_bf317200<>(SB), Y3, Y1
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y3, Y1
+	VMOVUPS avx2_3ab4a000<>(SB), Y4
+	VFMADD213PS avx2_3c092f6e<>(SB), Y1, Y4
+	VFMADD213PS avx2_3d2aadad<>(SB), Y1, Y4
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y1, Y4
+	VFMADD213PS avx2_3efffffb<>(SB), Y1, Y4
+	VFMADD213PS avx2_3f800000<>(SB), Y1, Y4
+	VFMADD213PS avx2_3f800000<>(SB), Y1, Y4
+	VPSUBD avx2_4b400000<>(SB), Y2, Y2
+	VPSRAD $1, Y2, Y3
+	VPSUBD Y3, Y2, Y2
+	VPADDD avx2_0000007f<>(SB), Y3, Y3
+	VPSLLD $23, Y3, Y3
+	VMULPS Y3, Y4, Y4
+	VPADDD avx2_0000007f<>(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y4, Y4
+	VMOVUPS avx2_3f800000<>(SB), Y5
+	VADDPS Y5, Y4, Y1
+	VPXOR Y2, Y2, Y2
+	VCMPPS $1, Y2, Y0, Y3
+	VBLENDVPS Y3, Y4, Y5, Y5
+	VDIVPS Y1, Y5, Y5
+	VMULPS Y0, Y5, Y5
+	VMOVUPS Y5, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VPOR avx2_80000000<>(SB), Y0, Y1
+	VMOVUPS avx2_c2dc0000<>(SB), Y3
+	VMAXPS Y1, Y3, Y1
+	VMOVUPS avx2_42b20000<>(SB), Y3
+	VMINPS Y1, Y3, Y1
+	VMOVUPS avx2_4b400000<>(SB), Y2
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y1, Y2
+	VSUBPS avx2_4b400000<>(SB), Y2, Y3
+	VFMADD231PS avx2_bf317200<>(SB), Y3, Y1
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y3, Y1
+	VMOVUPS avx2_3ab4a000<>(SB), Y4
+	VFMADD213PS avx2_3c092f6e<>(SB), Y1, Y4
+	VFMADD213PS avx2_3d2aadad<>(SB), Y1, Y4
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y1, Y4
+	VFMADD213PS avx2_3efffffb<>(SB), Y1, Y4
+	VFMADD213PS avx2_3f800000<>(SB), Y1, Y4
+	VFMADD213PS avx2_3f800000<>(SB), Y1, Y4
+	VPSUBD avx2_4b400000<>(SB), Y2, Y2
+	VPSRAD $1, Y2, Y3
+	VPSUBD Y3, Y2, Y2
+	VPADDD avx2_0000007f<>(SB), Y3, Y3
+	VPSLLD $23, Y3, Y3
+	VMULPS Y3, Y4, Y4
+	VPADDD avx2_0000007f<>(SB), Y2, Y2
+	VPSLLD $23, Y2, Y2
+	VMULPS Y2, Y4, Y4
+	VMOVUPS avx2_3f800000<>(SB), Y5
+	VADDPS Y5, Y4, Y1
+	VPXOR Y2, Y2, Y2
+	VCMPPS $1, Y2, Y0, Y3
+	VBLENDVPS Y3, Y4, Y5, Y5
+	VDIVPS Y1, Y5, Y5
+	VMULPS Y0, Y5, Y5
+	VMASKMOVPS Y5, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func silugrad_avx2(n int, dst, a, b *float32)
+TEXT ·silugrad_avx2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VPOR avx2_80000000<>(SB), Y1, Y2
+	VMOVUPS avx2_c2dc0000<>(SB), Y4
+	VMAXPS Y2, Y4, Y2
+	VMOVUPS avx2_42b20000<>(SB), Y4
+	VMINPS Y2, Y4, Y2
+	VMOVUPS avx2_4b400000<>(SB), Y3
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y2, Y3
+	VSUBPS avx2_4b400000<>(SB), Y3, Y4
+	VFMADD231PS avx2_bf317200<>(SB), Y4, Y2
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y4, Y2
+	VMOVUPS avx2_3ab4a000<>(SB), Y5
+	VFMADD213PS avx2_3c092f6e<>(SB), Y2, Y5
+	VFMADD213PS avx2_3d2aadad<>(SB), Y2, Y5
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y2, Y5
+	VFMADD213PS avx2_3efffffb<>(SB), Y2, Y5
+	VFMADD213PS avx2_3f800000<>(SB), Y2, Y5
+	VFMADD213PS avx2_3f800000<>(SB), Y2, Y5
+	VPSUBD avx2_4b400000<>(SB), Y3, Y3
+	VPSRAD $1, Y3, Y4
+	VPSUBD Y4, Y3, Y3
+	VPADDD avx2_0000007f<>(SB), Y4, Y4
+	VPSLLD $23, Y4, Y4
+	VMULPS Y4, Y5, Y5
+	VPADDD avx2_0000007f<>(SB), Y3, Y3
+	VPSLLD $23, Y3, Y3
+	VMULPS Y3, Y5, Y5
+	VMOVUPS avx2_3f800000<>(SB), Y6
+	VADDPS Y6, Y5, Y2
+	VPXOR Y3, Y3, Y3
+	VCMPPS $1, Y3, Y1, Y4
+	VBLENDVPS Y4, Y5, Y6, Y6
+	VDIVPS Y2, Y6, Y6
+	VMOVUPS avx2_3f800000<>(SB), Y3
+	VSUBPS Y6, Y3, Y3
+	VFMADD213PS avx2_3f800000<>(SB), Y1, Y3
+	VMULPS Y3, Y6, Y6
+	VMULPS Y0, Y6, Y6
+	VMOVUPS Y6, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (DX), Y15, Y1
+	VPOR avx2_80000000<>(SB), Y1, Y2
+	VMOVUPS avx2_c2dc0000<>(SB), Y4
+	VMAXPS Y2, Y4, Y2
+	VMOVUPS avx2_42b20000<>(SB), Y4
+	VMINPS Y2, Y4, Y2
+	VMOVUPS avx2_4b400000<>(SB), Y3
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y2, Y3
+	VSUBPS avx2_4b400000<>(SB), Y3, Y4
+	VFMADD231PS avx2_bf317200<>(SB), Y4, Y2
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y4, Y2
+	VMOVUPS avx2_3ab4a000<>(SB), Y5
+	VFMADD213PS avx2_3c092f6e<>(SB), Y2, Y5
+	VFMADD213PS avx2_3d2aadad<>(SB), Y2, Y5
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y2, Y5
+	VFMADD213PS avx2_3efffffb<>(SB), Y2, Y5
+	VFMADD213PS avx2_3f800000<>(SB), Y2, Y5
+	VFMADD213PS avx2_3f800000<>(SB), Y2, Y5
+	VPSUBD avx2_4b400000<>(SB), Y3, Y3
+	VPSRAD $1, Y3, Y4
+	VPSUBD Y4, Y3, Y3
+	VPADDD avx2_0000007f<>(SB), Y4, Y4
+	VPSLLD $23, Y4, Y4
+	VMULPS Y4, Y5, Y5
+	VPADDD avx2_0000007f<>(SB), Y3, Y3
+	VPSLLD $23, Y3, Y3
+	VMULPS Y3, Y5, Y5
+	VMOVUPS avx2_3f800000<>(SB), Y6
+	VADDPS Y6, Y5, Y2
+	VPXOR Y3, Y3, Y3
+	VCMPPS $1, Y3, Y1, Y4
+	VBLENDVPS Y4, Y5, Y6, Y6
+	VDIVPS Y2, Y6, Y6
+	VMOVUPS avx2_3f800000<>(SB), Y3
+	VSUBPS Y6, Y3, Y3
+	VFMADD213PS avx2_3f800000<>(SB), Y1, Y3
+	VMULPS Y3, Y6, Y6
+	VMULPS Y0, Y6, Y6
+	VMASKMOVPS Y6, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func gelu_avx2(n int, dst, a *float32)
+TEXT ·gelu_avx2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMULPS avx2_3f3504f3<>(SB), Y0, Y1
+	VPAND avx2_7fffffff<>(SB), Y1, Y2
+	VMULPS Y1, Y1, Y3
+	VMOVUPS avx2_ba1c7000<>(SB), Y4
+	VFMADD213PS avx2_3ba38d2c<>(SB), Y3, Y4
+	VFMADD213PS avx2_bcdb48d9<>(SB), Y3, Y4
+	VFMADD213PS avx2_3de70e22<>(SB), Y3, Y4
+	VFMADD213PS avx2_bec09380<>(SB), Y3, Y4
+	VFMADD213PS avx2_3e0375d4<>(SB), Y3, Y4
+	VFMADD213PS Y1, Y1, Y4
+	VMOVUPS avx2_b7910000<>(SB), Y5
+	VFMADD213PS avx2_39c8e7d9<>(SB), Y2, Y5
+	VMOVUPS avx2_bb7e8a1c<>(SB), Y6
+	VFMADD213PS avx2_3cc6b1a1<>(SB), Y2, Y6
+	VFMADD213PS Y6, Y3, Y5
+	VFMADD213PS avx2_bddaae5c<>(SB), Y2, Y5
+	VFMADD213PS avx2_bf228550<>(SB), Y2, Y5
+	VFMADD213PS avx2_be03ce86<>(SB), Y2, Y5
+	VFMSUB213PS Y2, Y2, Y5
+	VMOVUPS avx2_c2dc0000<>(SB), Y7
+	VMAXPS Y5, Y7, Y5
+	VMOVUPS avx2_42b20000<>(SB), Y7
+	VMINPS Y5, Y7, Y5
+	VMOVUPS avx2_4b400000<>(SB), Y6
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y5, Y6
+	VSUBPS avx2_4b400000<>(SB), Y6, Y7
+	VFMADD231PS avx2_bf317200<>(SB), Y7, Y5
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y7, Y5
+	VMOVUPS avx2_3ab4a000<>(SB), Y8
+	VFMADD213PS avx2_3c092f6e<>(SB), Y5, Y8
+	VFMADD213PS avx2_3d2aadad<>(SB), Y5, Y8
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y5, Y8
+	VFMADD213PS avx2_3efffffb<>(SB), Y5, Y8
+	VFMADD213PS avx2_3f800000<>(SB), Y5, Y8
+	VFMADD213PS avx2_3f800000<>(SB), Y5, Y8
+	VPSUBD avx2_4b400000<>(SB), Y6, Y6
+	VPSRAD $1, Y6, Y7
+	VPSUBD Y7, Y6, Y6
+	VPADDD avx2_0000007f<>(SB), Y7, Y7
+	VPSLLD $23, Y7, Y7
+	VMULPS Y7, Y8, Y8
+	VPADDD avx2_0000007f<>(SB), Y6, Y6
+	VPSLLD $23, Y6, Y6
+	VMULPS Y6, Y8, Y8
+	VMOVUPS avx2_3f800000<>(SB), Y6
+	VSUBPS Y8, Y6, Y8
+	VPAND avx2_80000000<>(SB), Y1, Y3
+	VPOR Y3, Y8, Y8
+	VCMPPS $1, avx2_3f6d8000<>(SB), Y2, Y6
+	VBLENDVPS Y6, Y4, Y8, Y8
+	VMULPS avx2_3f000000<>(SB), Y0, Y0
+	VFMADD213PS Y0, Y0, Y8
+	VMOVUPS Y8, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMULPS avx2_3f3504f3<>(SB), Y0, Y1
+	VPAND avx2_7fffffff<>(SB), Y1, Y2
+	VMULPS Y1, Y1, Y3
+	VMOVUPS avx2_ba1c7000<>(SB), Y4
+	VFMADD213PS avx2_3ba38d2c<>(SB), Y3, Y4
+	VFMADD213PS avx2_bcdb48d9<>(SB), Y3, Y4
+	VFMADD213PS avx2_3de70e22<>(SB), Y3, Y4
+	VFMADD213PS avx2_bec09380<>(SB), Y3, Y4
+	VFMADD213PS avx2_3e0375d4<>(SB), Y3, Y4
+	VFMADD213PS Y1, Y1, Y4
+	VMOVUPS avx2_b7910000<>(SB), Y5
+	VFMADD213PS avx2_39c8e7d9<>(SB), Y2, Y5
+	VMOVUPS avx2_bb7e8a1c<>(SB), Y6
+	VFMADD213PS avx2_3cc6b1a1<>(SB), Y2, Y6
+	VFMADD213PS Y6, Y3, Y5
+	VFMADD213PS avx2_bddaae5c<>(SB), Y2, Y5
+	VFMADD213PS avx2_bf228550<>(SB), Y2, Y5
+	VFMADD213PS avx2_be03ce86<>(SB), Y2, Y5
+	VFMSUB213PS Y2, Y2, Y5
+	VMOVUPS avx2_c2dc0000<>(SB), Y7
+	VMAXPS Y5, Y7, Y5
+	VMOVUPS avx2_42b20000<>(SB), Y7
+	VMINPS Y5, Y7, Y5
+	VMOVUPS avx2_4b400000<>(SB), Y6
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y5, Y6
+	VSUBPS avx2_4b400000<>(SB), Y6, Y7
+	VFMADD231PS avx2_bf317200<>(SB), Y7, Y5
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y7, Y5
+	VMOVUPS avx2_3ab4a000<>(SB), Y8
+	VFMADD213PS avx2_3c092f6e<>(SB), Y5, Y8
+	VFMADD213PS avx2_3d2aadad<>(SB), Y5, Y8
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y5, Y8
+	VFMADD213PS avx2_3efffffb<>(SB), Y5, Y8
+	VFMADD213PS avx2_3f800000<>(SB), Y5, Y8
+	VFMADD213PS avx2_3f800000<>(SB), Y5, Y8
+	VPSUBD avx2_4b400000<>(SB), Y6, Y6
+	VPSRAD $1, Y6, Y7
+	VPSUBD Y7, Y6, Y6
+	VPADDD avx2_0000007f<>(SB), Y7, Y7
+	VPSLLD $23, Y7, Y7
+	VMULPS Y7, Y8, Y8
+	VPADDD avx2_0000007f<>(SB), Y6, Y6
+	VPSLLD $23, Y6, Y6
+	VMULPS Y6, Y8, Y8
+	VMOVUPS avx2_3f800000<>(SB), Y6
+	VSUBPS Y8, Y6, Y8
+	VPAND avx2_80000000<>(SB), Y1, Y3
+	VPOR Y3, Y8, Y8
+	VCMPPS $1, avx2_3f6d8000<>(SB), Y2, Y6
+	VBLENDVPS Y6, Y4, Y8, Y8
+	VMULPS avx2_3f000000<>(SB), Y0, Y0
+	VFMADD213PS Y0, Y0, Y8
+	VMASKMOVPS Y8, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func gelugrad_avx2(n int, dst, a, b *float32)
+TEXT ·gelugrad_avx2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VMULPS Y1, Y1, Y2
+	VMULPS avx2_bf000000<>(SB), Y2, Y2
+	VMOVUPS avx2_c2dc0000<>(SB), Y5
+	VMAXPS Y2, Y5, Y2
+	VMOVUPS avx2_42b20000<>(SB), Y5
+	VMINPS Y2, Y5, Y2
+	VMOVUPS avx2_4b400000<>(SB), Y4
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y2, Y4
+	VSUBPS avx2_4b400000<>(SB), Y4, Y5
+	VFMADD231PS avx2_bf317200<>(SB), Y5, Y2
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y5, Y2
+	VMOVUPS avx2_3ab4a000<>(SB), Y6
+	VFMADD213PS avx2_3c092f6e<>(SB), Y2, Y6
+	VFMADD213PS avx2_3d2aadad<>(SB), Y2, Y6
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y2, Y6
+	VFMADD213PS avx2_3efffffb<>(SB), Y2, Y6
+	VFMADD213PS avx2_3f800000<>(SB), Y2, Y6
+	VFMADD213PS avx2_3f800000<>(SB), Y2, Y6
+	VPSUBD avx2_4b400000<>(SB), Y4, Y4
+	VPSRAD $1, Y4, Y5
+	VPSUBD Y5, Y4, Y4
+	VPADDD avx2_0000007f<>(SB), Y5, Y5
+	VPSLLD $23, Y5, Y5
+	VMULPS Y5, Y6, Y6
+	VPADDD avx2_0000007f<>(SB), Y4, Y4
+	VPSLLD $23, Y4, Y4
+	VMULPS Y4, Y6, Y6
+	VMULPS avx2_3ecc422a<>(SB), Y6, Y3
+	VMULPS avx2_3f3504f3<>(SB), Y1, Y2
+	VPAND avx2_7fffffff<>(SB), Y2, Y4
+	VMULPS Y2, Y2, Y5
+	VMOVUPS avx2_ba1c7000<>(SB), Y6
+	VFMADD213PS avx2_3ba38d2c<>(SB), Y5, Y6
+	VFMADD213PS avx2_bcdb48d9<>(SB), Y5, Y6
+	VFMADD213PS avx2_3de70e22<>(SB), Y5, Y6
+	VFMADD213PS avx2_bec09380<>(SB), Y5, Y6
+	VFMADD213PS avx2_3e0375d4<>(SB), Y5, Y6
+	VFMADD213PS Y2, Y2, Y6
+	VMOVUPS avx2_b7910000<>(SB), Y7
+	VFMADD213PS avx2_39c8e7d9<>(SB), Y4, Y7
+	VMOVUPS avx2_bb7e8a1c<>(SB), Y8
+	VFMADD213PS avx2_3cc6b1a1<>(SB), Y4, Y8
+	VFMADD213PS Y8, Y5, Y7
+	VFMADD213PS avx2_bddaae5c<>(SB), Y4, Y7
+	VFMADD213PS avx2_bf228550<>(SB), Y4, Y7
+	VFMADD213PS avx2_be03ce86<>(SB), Y4, Y7
+	VFMSUB213PS Y4, Y4, Y7
+	VMOVUPS avx2_c2dc0000<>(SB), Y9
+	VMAXPS Y7, Y9, Y7
+	VMOVUPS avx2_42b20000<>(SB), Y9
+	VMINPS Y7, Y9, Y7
+	VMOVUPS avx2_4b400000<>(SB), Y8
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y7, Y8
+	VSUBPS avx2_4b400000<>(SB), Y8, Y9
+	VFMADD231PS avx2_bf317200<>(SB), Y9, Y7
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y9, Y7
+	VMOVUPS avx2_3ab4a000<>(SB), Y10
+	VFMADD213PS avx2_3c092f6e<>(SB), Y7, Y10
+	VFMADD213PS avx2_3d2aadad<>(SB), Y7, Y10
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y7, Y10
+	VFMADD213PS avx2_3efffffb<>(SB), Y7, Y10
+	VFMADD213PS avx2_3f800000<>(SB), Y7, Y10
+	VFMADD213PS avx2_3f800000<>(SB), Y7, Y10
+	VPSUBD avx2_4b400000<>(SB), Y8, Y8
+	VPSRAD $1, Y8, Y9
+	VPSUBD Y9, Y8, Y8
+	VPADDD avx2_0000007f<>(SB), Y9, Y9
+	VPSLLD $23, Y9, Y9
+	VMULPS Y9, Y10, Y10
+	VPADDD avx2_0000007f<>(SB), Y8, Y8
+	VPSLLD $23, Y8, Y8
+	VMULPS Y8, Y10, Y10
+	VMOVUPS avx2_3f800000<>(SB), Y8
+	VSUBPS Y10, Y8, Y10
+	VPAND avx2_80000000<>(SB), Y2, Y5
+	VPOR Y5, Y10, Y10
+	VCMPPS $1, avx2_3f6d8000<>(SB), Y4, Y8
+	VBLENDVPS Y8, Y6, Y10, Y10
+	VMOVUPS avx2_3f000000<>(SB), Y2
+	VFMADD213PS Y2, Y2, Y10
+	VFMADD231PS Y3, Y1, Y10
+	VMULPS Y0, Y10, Y10
+	VMOVUPS Y10, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (DX), Y15, Y1
+	VMULPS Y1, Y1, Y2
+	VMULPS avx2_bf000000<>(SB), Y2, Y2
+	VMOVUPS avx2_c2dc0000<>(SB), Y5
+	VMAXPS Y2, Y5, Y2
+	VMOVUPS avx2_42b20000<>(SB), Y5
+	VMINPS Y2, Y5, Y2
+	VMOVUPS avx2_4b400000<>(SB), Y4
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y2, Y4
+	VSUBPS avx2_4b400000<>(SB), Y4, Y5
+	VFMADD231PS avx2_bf317200<>(SB), Y5, Y2
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y5, Y2
+	VMOVUPS avx2_3ab4a000<>(SB), Y6
+	VFMADD213PS avx2_3c092f6e<>(SB), Y2, Y6
+	VFMADD213PS avx2_3d2aadad<>(SB), Y2, Y6
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y2, Y6
+	VFMADD213PS avx2_3efffffb<>(SB), Y2, Y6
+	VFMADD213PS avx2_3f800000<>(SB), Y2, Y6
+	VFMADD213PS avx2_3f800000<>(SB), Y2, Y6
+	VPSUBD avx2_4b400000<>(SB), Y4, Y4
+	VPSRAD $1, Y4, Y5
+	VPSUBD Y5, Y4, Y4
+	VPADDD avx2_0000007f<>(SB), Y5, Y5
+	VPSLLD $23, Y5, Y5
+	VMULPS Y5, Y6, Y6
+	VPADDD avx2_0000007f<>(SB), Y4, Y4
+	VPSLLD $23, Y4, Y4
+	VMULPS Y4, Y6, Y6
+	VMULPS avx2_3ecc422a<>(SB), Y6, Y3
+	VMULPS avx2_3f3504f3<>(SB), Y1, Y2
+	VPAND avx2_7fffffff<>(SB), Y2, Y4
+	VMULPS Y2, Y2, Y5
+	VMOVUPS avx2_ba1c7000<>(SB), Y6
+	VFMADD213PS avx2_3ba38d2c<>(SB), Y5, Y6
+	VFMADD213PS avx2_bcdb48d9<>(SB), Y5, Y6
+	VFMADD213PS avx2_3de70e22<>(SB), Y5, Y6
+	VFMADD213PS avx2_bec09380<>(SB), Y5, Y6
+	VFMADD213PS avx2_3e0375d4<>(SB), Y5, Y6
+	VFMADD213PS Y2, Y2, Y6
+	VMOVUPS avx2_b7910000<>(SB), Y7
+	VFMADD213PS avx2_39c8e7d9<>(SB), Y4, Y7
+	VMOVUPS avx2_bb7e8a1c<>(SB), Y8
+	VFMADD213PS avx2_3cc6b1a1<>(SB), Y4, Y8
+	VFMADD213PS Y8, Y5, Y7
+	VFMADD213PS avx2_bddaae5c<>(SB), Y4, Y7
+	VFMADD213PS avx2_bf228550<>(SB), Y4, Y7
+	VFMADD213PS avx2_be03ce86<>(SB), Y4, Y7
+	VFMSUB213PS Y4, Y4, Y7
+	VMOVUPS avx2_c2dc0000<>(SB), Y9
+	VMAXPS Y7, Y9, Y7
+	VMOVUPS avx2_42b20000<>(SB), Y9
+	VMINPS Y7, Y9, Y7
+	VMOVUPS avx2_4b400000<>(SB), Y8
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y7, Y8
+	VSUBPS avx2_4b400000<>(SB), Y8, Y9
+	VFMADD231PS avx2_bf317200<>(SB), Y9, Y7
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y9, Y7
+	VMOVUPS avx2_3ab4a000<>(SB), Y10
+	VFMADD213PS avx2_3c092f6e<>(SB), Y7, Y10
+	VFMADD213PS avx2_3d2aadad<>(SB), Y7, Y10
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y7, Y10
+	VFMADD213PS avx2_3efffffb<>(SB), Y7, Y10
+	VFMADD213PS avx2_3f800000<>(SB), Y7, Y10
+	VFMADD213PS avx2_3f800000<>(SB), Y7, Y10
+	VPSUBD avx2_4b400000<>(SB), Y8, Y8
+	VPSRAD $1, Y8, Y9
+	VPSUBD Y9, Y8, Y8
+	VPADDD avx2_0000007f<>(SB), Y9, Y9
+	VPSLLD $23, Y9, Y9
+	VMULPS Y9, Y10, Y10
+	VPADDD avx2_0000007f<>(SB), Y8, Y8
+	VPSLLD $23, Y8, Y8
+	VMULPS Y8, Y10, Y10
+	VMOVUPS avx2_3f800000<>(SB), Y8
+	VSUBPS Y10, Y8, Y10
+	VPAND avx2_80000000<>(SB), Y2, Y5
+	VPOR Y5, Y10, Y10
+	VCMPPS $1, avx2_3f6d8000<>(SB), Y4, Y8
+	VBLENDVPS Y8, Y6, Y10, Y10
+	VMOVUPS avx2_3f000000<>(SB), Y2
+	VFMADD213PS Y2, Y2, Y10
+	VFMADD231PS Y3, Y1, Y10
+	VMULPS Y0, Y10, Y10
+	VMASKMOVPS Y10, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func gelutanh_avx2(n int, dst, a *float32)
+TEXT ·gelutanh_avx2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMULPS Y0, Y0, Y1
+	VMOVUPS avx2_3d122279<>(SB), Y2
+	VFMADD213PS avx2_3f4c422a<>(SB), Y2, Y1
+	VMULPS Y0, Y1, Y1
+	VPAND avx2_7fffffff<>(SB), Y1, Y2
+	VMULPS Y1, Y1, Y3
+	VMOVUPS avx2_bbc12c2b<>(SB), Y4
+	VFMADD213PS avx2_3caa5c50<>(SB), Y3, Y4
+	VFMADD213PS avx2_bd5c4c6f<>(SB), Y3, Y4
+	VFMADD213PS avx2_3e0884d7<>(SB), Y3, Y4
+	VFMADD213PS avx2_beaaaa9f<>(SB), Y3, Y4
+	VMULPS Y3, Y4, Y4
+	VFMADD213PS Y1, Y1, Y4
+	VADDPS Y2, Y2, Y5
+	VMOVUPS avx2_c2dc0000<>(SB), Y7
+	VMAXPS Y5, Y7, Y5
+	VMOVUPS avx2_42b20000<>(SB), Y7
+	VMINPS Y5, Y7, Y5
+	VMOVUPS avx2_4b400000<>(SB), Y6
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y5, Y6
+	VSUBPS avx2_4b400000<>(SB), Y6, Y7
+	VFMADD231PS avx2_bf317200<>(SB), Y7, Y5
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y7, Y5
+	VMOVUPS avx2_3ab4a000<>(SB), Y8
+	VFMADD213PS avx2_3c092f6e<>(SB), Y5, Y8
+	VFMADD213PS avx2_3d2aadad<>(SB), Y5, Y8
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y5, Y8
+	VFMADD213PS avx2_3efffffb<>(SB), Y5, Y8
+	VFMADD213PS avx2_3f800000<>(SB), Y5, Y8
+	VFMADD213PS avx2_3f800000<>(SB), Y5, Y8
+	VPSUBD avx2_4b400000<>(SB), Y6, Y6
+	VPSRAD $1, Y6, Y7
+	VPSUBD Y7, Y6, Y6
+	VPADDD avx2_0000007f<>(SB), Y7, Y7
+	VPSLLD $23, Y7, Y7
+	VMULPS Y7, Y8, Y8
+	VPADDD avx2_0000007f<>(SB), Y6, Y6
+	VPSLLD $23, Y6, Y6
+	VMULPS Y6, Y8, Y8
+	VADDPS avx2_3f800000<>(SB), Y8, Y8
+	VMOVUPS avx2_40000000<>(SB), Y5
+	VDIVPS Y8, Y5, Y8
+	VMOVUPS avx2_3f800000<>(SB), Y5
+	VSUBPS Y8, Y5, Y8
+	VPAND avx2_80000000<>(SB), Y1, Y3
+	VPOR Y3, Y8, Y8
+	VCMPPS $1, avx2_3f198000<>(SB), Y2, Y5
+	VBLENDVPS Y5, Y4, Y8, Y8
+	VMULPS avx2_3f000000<>(SB), Y0, Y0
+	VFMADD213PS Y0, Y0, Y8
+	VMOVUPS Y8, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMULPS Y0, Y0, Y1
+	VMOVUPS avx2_3d122279<>(SB), Y2
+	VFMADD213PS avx2_3f4c422a<>(SB), Y2, Y1
+	VMULPS Y0, Y1, Y1
+	VPAND avx2_7fffffff<>(SB), Y1, Y2
+	VMULPS Y1, Y1, Y3
+	VMOVUPS avx2_bbc12c2b<>(SB), Y4
+	VFMADD213PS avx2_3caa5c50<>(SB), Y3, Y4
+	VFMADD213PS avx2_bd5c4c6f<>(SB), Y3, Y4
+	VFMADD213PS avx2_3e0884d7<>(SB), Y3, Y4
+	VFMADD213PS avx2_beaaaa9f<>(SB), Y3, Y4
+	VMULPS Y3, Y4, Y4
+	VFMADD213PS Y1, Y1, Y4
+	VADDPS Y2, Y2, Y5
+	VMOVUPS avx2_c2dc0000<>(SB), Y7
+	VMAXPS Y5, Y7, Y5
+	VMOVUPS avx2_42b20000<>(SB), Y7
+	VMINPS Y5, Y7, Y5
+	VMOVUPS avx2_4b400000<>(SB), Y6
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y5, Y6
+	VSUBPS avx2_4b400000<>(SB), Y6, Y7
+	VFMADD231PS avx2_bf317200<>(SB), Y7, Y5
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y7, Y5
+	VMOVUPS avx2_3ab4a000<>(SB), Y8
+	VFMADD213PS avx2_3c092f6e<>(SB), Y5, Y8
+	VFMADD213PS avx2_3d2aadad<>(SB), Y5, Y8
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y5, Y8
+	VFMADD213PS avx2_3efffffb<>(SB), Y5, Y8
+	VFMADD213PS avx2_3f800000<>(SB), Y5, Y8
+	VFMADD213PS avx2_3f800000<>(SB), Y5, Y8
+	VPSUBD avx2_4b400000<>(SB), Y6, Y6
+	VPSRAD $1, Y6, Y7
+	VPSUBD Y7, Y6, Y6
+	VPADDD avx2_0000007f<>(SB), Y7, Y7
+	VPSLLD $23, Y7, Y7
+	VMULPS Y7, Y8, Y8
+	VPADDD avx2_0000007f<>(SB), Y6, Y6
+	VPSLLD $23, Y6, Y6
+	VMULPS Y6, Y8, Y8
+	VADDPS avx2_3f800000<>(SB), Y8, Y8
+	VMOVUPS avx2_40000000<>(SB), Y5
+	VDIVPS Y8, Y5, Y8
+	VMOVUPS avx2_3f800000<>(SB), Y5
+	VSUBPS Y8, Y5, Y8
+	VPAND avx2_80000000<>(SB), Y1, Y3
+	VPOR Y3, Y8, Y8
+	VCMPPS $1, avx2_3f198000<>(SB), Y2, Y5
+	VBLENDVPS Y5, Y4, Y8, Y8
+	VMULPS avx2_3f000000<>(SB), Y0, Y0
+	VFMADD213PS Y0, Y0, Y8
+	VMASKMOVPS Y8, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func gelutanhgrad_avx2(n int, dst, a, b *float32)
+TEXT ·gelutanhgrad_avx2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VMULPS Y1, Y1, Y2
+	VMOVUPS avx2_3d122279<>(SB), Y3
+	VFMADD213PS avx2_3f4c422a<>(SB), Y3, Y2
+	VMULPS Y1, Y2, Y2
+	VPAND avx2_7fffffff<>(SB), Y2, Y3
+	VMULPS Y2, Y2, Y4
+	VMOVUPS avx2_bbc12c2b<>(SB), Y5
+	VFMADD213PS avx2_3caa5c50<>(SB), Y4, Y5
+	VFMADD213PS avx2_bd5c4c6f<>(SB), Y4, Y5
+	VFMADD213PS avx2_3e0884d7<>(SB), Y4, Y5
+	VFMADD213PS avx2_beaaaa9f<>(SB), Y4, Y5
+	VMULPS Y4, Y5, Y5
+	VFMADD213PS Y2, Y2, Y5
+	VADDPS Y3, Y3, Y6
+	VMOVUPS avx2_c2dc0000<>(SB), Y8
+	VMAXPS Y6, Y8, Y6
+	VMOVUPS avx2_42b20000<>(SB), Y8
+	VMINPS Y6, Y8, Y6
+	VMOVUPS avx2_4b400000<>(SB), Y7
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y6, Y7
+	VSUBPS avx2_4b400000<>(SB), Y7, Y8
+	VFMADD231PS avx2_bf317200<>(SB), Y8, Y6
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y8, Y6
+	VMOVUPS avx2_3ab4a000<>(SB), Y9
+	VFMADD213PS avx2_3c092f6e<>(SB), Y6, Y9
+	VFMADD213PS avx2_3d2aadad<>(SB), Y6, Y9
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y6, Y9
+	VFMADD213PS avx2_3efffffb<>(SB), Y6, Y9
+	VFMADD213PS avx2_3f800000<>(SB), Y6, Y9
+	VFMADD213PS avx2_3f800000<>(SB), Y6, Y9
+	VPSUBD avx2_4b400000<>(SB), Y7, Y7
+	VPSRAD $1, Y7, Y8
+	VPSUBD Y8, Y7, Y7
+	VPADDD avx2_0000007f<>(SB), Y8, Y8
+	VPSLLD $23, Y8, Y8
+	VMULPS Y8, Y9, Y9
+	VPADDD avx2_0000007f<>(SB), Y7, Y7
+	VPSLLD $23, Y7, Y7
+	VMULPS Y7, Y9, Y9
+	VADDPS avx2_3f800000<>(SB), Y9, Y9
+	VMOVUPS avx2_40000000<>(SB), Y6
+	VDIVPS Y9, Y6, Y9
+	VMOVUPS avx2_3f800000<>(SB), Y6
+	VSUBPS Y9, Y6, Y9
+	VPAND avx2_80000000<>(SB), Y2, Y4
+	VPOR Y4, Y9, Y9
+	VCMPPS $1, avx2_3f198000<>(SB), Y3, Y6
+	VBLENDVPS Y6, Y5, Y9, Y9
+	VMULPS Y1, Y1, Y3
+	VMOVUPS avx2_3ddb33b6<>(SB), Y2
+	VFMADD213PS avx2_3f4c422a<>(SB), Y2, Y3
+	VMOVUPS avx2_3f800000<>(SB), Y4
+	VFNMADD231PS Y9, Y9, Y4
+	VMULPS avx2_3f000000<>(SB), Y1, Y1
+	VMULPS Y4, Y1, Y1
+	VMOVUPS avx2_3f000000<>(SB), Y2
+	VFMADD213PS Y2, Y2, Y9
+	VFMADD231PS Y3, Y1, Y9
+	VMULPS Y0, Y9, Y9
+	VMOVUPS Y9, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (DX), Y15, Y1
+	VMULPS Y1, Y1, Y2
+	VMOVUPS avx2_3d122279<>(SB), Y3
+	VFMADD213PS avx2_3f4c422a<>(SB), Y3, Y2
+	VMULPS Y1, Y2, Y2
+	VPAND avx2_7fffffff<>(SB), Y2, Y3
+	VMULPS Y2, Y2, Y4
+	VMOVUPS avx2_bbc12c2b<>(SB), Y5
+	VFMADD213PS avx2_3caa5c50<>(SB), Y4, Y5
+	VFMADD213PS avx2_bd5c4c6f<>(SB), Y4, Y5
+	VFMADD213PS avx2_3e0884d7<>(SB), Y4, Y5
+	VFMADD213PS avx2_beaaaa9f<>(SB), Y4, Y5
+	VMULPS Y4, Y5, Y5
+	VFMADD213PS Y2, Y2, Y5
+	VADDPS Y3, Y3, Y6
+	VMOVUPS avx2_c2dc0000<>(SB), Y8
+	VMAXPS Y6, Y8, Y6
+	VMOVUPS avx2_42b20000<>(SB), Y8
+	VMINPS Y6, Y8, Y6
+	VMOVUPS avx2_4b400000<>(SB), Y7
+	VFMADD231PS avx2_3fb8aa3b<>(SB), Y6, Y7
+	VSUBPS avx2_4b400000<>(SB), Y7, Y8
+	VFMADD231PS avx2_bf317200<>(SB), Y8, Y6
+	VFMADD231PS avx2_b5bfbe8e<>(SB), Y8, Y6
+	VMOVUPS avx2_3ab4a000<>(SB), Y9
+	VFMADD213PS avx2_3c092f6e<>(SB), Y6, Y9
+	VFMADD213PS avx2_3d2aadad<>(SB), Y6, Y9
+	VFMADD213PS avx2_3e2aaa28<>(SB), Y6, Y9
+	VFMADD213PS avx2_3efffffb<>(SB), Y6, Y9
+	VFMADD213PS avx2_3f800000<>(SB), Y6, Y9
+	VFMADD213PS avx2_3f800000<>(SB), Y6, Y9
+	VPSUBD avx2_4b400000<>(SB), Y7, Y7
+	VPSRAD $1, Y7, Y8
+	VPSUBD Y8, Y7, Y7
+	VPADDD avx2_0000007f<>(SB), Y8, Y8
+	VPSLLD $23, Y8, Y8
+	VMULPS Y8, Y9, Y9
+	VPADDD avx2_0000007f<>(SB), Y7, Y7
+	VPSLLD $23, Y7, Y7
+	VMULPS Y7, Y9, Y9
+	VADDPS avx2_3f800000<>(SB), Y9, Y9
+	VMOVUPS avx2_40000000<>(SB), Y6
+	VDIVPS Y9, Y6, Y9
+	VMOVUPS avx2_3f800000<>(SB), Y6
+	VSUBPS Y9, Y6, Y9
+	VPAND avx2_80000000<>(SB), Y2, Y4
+	VPOR Y4, Y9, Y9
+	VCMPPS $1, avx2_3f198000<>(SB), Y3, Y6
+	VBLENDVPS Y6, Y5, Y9, Y9
+	VMULPS Y1, Y1, Y3
+	VMOVUPS avx2_3ddb33b6<>(SB), Y2
+	VFMADD213PS avx2_3f4c422a<>(SB), Y2, Y3
+	VMOVUPS avx2_3f800000<>(SB), Y4
+	VFNMADD231PS Y9, Y9, Y4
+	VMULPS avx2_3f000000<>(SB), Y1, Y1
+	VMULPS Y4, Y1, Y1
+	VMOVUPS avx2_3f000000<>(SB), Y2
+	VFMADD213PS Y2, Y2, Y9
+	VFMADD231PS Y3, Y1, Y9
+	VMULPS Y0, Y9, Y9
+	VMASKMOVPS Y9, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func norm_avx2(n int, dst, a, b, c *float32, s, t float32)
+TEXT ·norm_avx2(SB), NOSPLIT, $0-48
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	MOVQ c+32(FP), R8
+	VBROADCASTSS s+40(FP), Y3
+	VBROADCASTSS t+44(FP), Y4
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VMOVUPS (R8), Y2
+	VSUBPS Y3, Y0, Y0
+	VMULPS Y4, Y0, Y0
+	VFMADD213PS Y2, Y1, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, R8
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (DX), Y15, Y1
+	VMASKMOVPS (R8), Y15, Y2
+	VSUBPS Y3, Y0, Y0
+	VMULPS Y4, Y0, Y0
+	VFMADD213PS Y2, Y1, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func standard_avx2(n int, dst, a *float32, s, t float32)
+TEXT ·standard_avx2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	VBROADCASTSS s+24(FP), Y1
+	VBROADCASTSS t+28(FP), Y2
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VSUBPS Y1, Y0, Y0
+	VMULPS Y2, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VSUBPS Y1, Y0, Y0
+	VMULPS Y2, Y0, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func normback_avx2(n int, dst, a, b *float32, s, t, u float32)
+TEXT ·normback_avx2(SB), NOSPLIT, $0-44
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	VBROADCASTSS s+32(FP), Y2
+	VBROADCASTSS t+36(FP), Y3
+	VBROADCASTSS u+40(FP), Y4
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VSUBPS Y3, Y1, Y1
+	VFMADD231PS Y2, Y0, Y1
+	VMULPS Y4, Y1, Y1
+	VMOVUPS Y1, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (DX), Y15, Y1
+	VSUBPS Y3, Y1, Y1
+	VFMADD231PS Y2, Y0, Y1
+	VMULPS Y4, Y1, Y1
+	VMASKMOVPS Y1, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func softback_avx2(n int, dst, a, b *float32, s, t float32)
+TEXT ·softback_avx2(SB), NOSPLIT, $0-40
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	VBROADCASTSS s+32(FP), Y2
+	VBROADCASTSS t+36(FP), Y3
+	CMPQ CX, $8
+	JLT tail
+loop:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DX), Y1
+	VSUBPS Y2, Y1, Y1
+	VMULPS Y0, Y1, Y1
+	VMULPS Y3, Y1, Y1
+	VMOVUPS Y1, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (DX), Y15, Y1
+	VSUBPS Y2, Y1, Y1
+	VMULPS Y0, Y1, Y1
+	VMULPS Y3, Y1, Y1
+	VMASKMOVPS Y1, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
+// func sum_avx2(n int, lanes *[16]float32, a *float32)
+TEXT ·sum_avx2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ lanes+8(FP), DI
+	MOVQ a+16(FP), SI
+	VMOVUPS 0(DI), Y0
+	VMOVUPS 32(DI), Y1
+	CMPQ CX, $16
+	JLT tail
+loop:
+	VMOVUPS 0(SI), Y2
+	VADDPS Y2, Y0, Y0
+	VMOVUPS 32(SI), Y2
+	VADDPS Y2, Y1, Y1
+	ADDQ $64, SI
+	SUBQ $16, CX
+	CMPQ CX, $16
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	MOVQ CX, BX
+	MOVQ $8, AX
+	CMPQ CX, AX
+	CMOVQGT AX, CX
+	SUBQ CX, BX
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS 0(SI), Y15, Y2
+	VADDPS Y2, Y0, Y0
+	MOVQ BX, CX
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS 32(SI), Y15, Y2
+	VADDPS Y2, Y1, Y1
+done:
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VZEROUPPER
+	RET
+
+// func dot_avx2(n int, lanes *[16]float32, a, b *float32)
+TEXT ·dot_avx2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ lanes+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	VMOVUPS 0(DI), Y0
+	VMOVUPS 32(DI), Y1
+	CMPQ CX, $16
+	JLT tail
+loop:
+	VMOVUPS 0(SI), Y2
+	VMOVUPS 0(DX), Y3
+	VFMADD231PS Y3, Y2, Y0
+	VMOVUPS 32(SI), Y2
+	VMOVUPS 32(DX), Y3
+	VFMADD231PS Y3, Y2, Y1
+	ADDQ $64, SI
+	ADDQ $64, DX
+	SUBQ $16, CX
+	CMPQ CX, $16
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	MOVQ CX, BX
+	MOVQ $8, AX
+	CMPQ CX, AX
+	CMOVQGT AX, CX
+	SUBQ CX, BX
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS 0(SI), Y15, Y2
+	VMASKMOVPS 0(DX), Y15, Y3
+	VFMADD231PS Y3, Y2, Y0
+	MOVQ BX, CX
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS 32(SI), Y15, Y2
+	VMASKMOVPS 32(DX), Y15, Y3
+	VFMADD231PS Y3, Y2, Y1
+done:
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VZEROUPPER
+	RET
+
+// func squares_avx2(n int, lanes *[16]float32, a *float32, s float32)
+TEXT ·squares_avx2(SB), NOSPLIT, $0-28
+	MOVQ n+0(FP), CX
+	MOVQ lanes+8(FP), DI
+	MOVQ a+16(FP), SI
+	VBROADCASTSS s+24(FP), Y4
+	VMOVUPS 0(DI), Y0
+	VMOVUPS 32(DI), Y1
+	CMPQ CX, $16
+	JLT tail
+loop:
+	VMOVUPS 0(SI), Y2
+	VSUBPS Y4, Y2, Y2
+	VFMADD231PS Y2, Y2, Y0
+	VMOVUPS 32(SI), Y2
+	VSUBPS Y4, Y2, Y2
+	VFMADD231PS Y2, Y2, Y1
+	ADDQ $64, SI
+	SUBQ $16, CX
+	CMPQ CX, $16
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	MOVQ CX, BX
+	MOVQ $8, AX
+	CMPQ CX, AX
+	CMOVQGT AX, CX
+	SUBQ CX, BX
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS 0(SI), Y15, Y2
+	VSUBPS Y4, Y2, Y2
+	VPAND Y15, Y2, Y2
+	VFMADD231PS Y2, Y2, Y0
+	MOVQ BX, CX
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS 32(SI), Y15, Y2
+	VSUBPS Y4, Y2, Y2
+	VPAND Y15, Y2, Y2
+	VFMADD231PS Y2, Y2, Y1
+done:
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VZEROUPPER
+	RET
+
+// func max_avx2(n int, lanes *[16]float32, a *float32)
+TEXT ·max_avx2(SB), NOSPLIT, $0-24
+	MOVQ n+0(FP), CX
+	MOVQ lanes+8(FP), DI
+	MOVQ a+16(FP), SI
+	VMOVUPS 0(DI), Y0
+	VMOVUPS 32(DI), Y1
+	CMPQ CX, $16
+	JLT tail
+loop:
+	VMOVUPS 0(SI), Y2
+	VMAXPS Y2, Y0, Y0
+	VMOVUPS 32(SI), Y2
+	VMAXPS Y2, Y1, Y1
+	ADDQ $64, SI
+	SUBQ $16, CX
+	CMPQ CX, $16
+	JGE loop
+tail:
+	TESTQ CX, CX
+	JEQ done
+	MOVQ CX, BX
+	MOVQ $8, AX
+	CMPQ CX, AX
+	CMOVQGT AX, CX
+	SUBQ CX, BX
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS 0(SI), Y15, Y2
+	VMAXPS Y2, Y0, Y2
+	VBLENDVPS Y15, Y2, Y0, Y0
+	MOVQ BX, CX
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS 32(SI), Y15, Y2
+	VMAXPS Y2, Y1, Y2
+	VBLENDVPS Y15, Y2, Y1, Y1
+done:
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
 	VZEROUPPER
 	RET

@@ -9,7 +9,7 @@ import (
 var negInf = float32(math.Inf(-1))
 
 // Exp sets dst = e^src. dst may be src, as in every function of this file.
-func Exp(dst, src []float32) { same2(len(dst), len(src)); current.Load().exp(dst, src) }
+func Exp(dst, src []float32) { same2(len(dst), len(src)); current.Load().exp(dst, src, 0) }
 
 // Log sets dst to the natural logarithm.
 func Log(dst, src []float32) { same2(len(dst), len(src)); apply(dst, src, log1) }
@@ -44,13 +44,11 @@ func apply(dst, src []float32, f func(float32) float32) {
 	}
 }
 
-func expGeneric(dst, src []float32)      { apply(dst, src, exp1) }
-func erfGeneric(dst, src []float32)      { apply(dst, src, erf1) }
-func tanhGeneric(dst, src []float32)     { apply(dst, src, tanh1) }
-func sigmoidGeneric(dst, src []float32)  { apply(dst, src, sigmoid1) }
-func geluGeneric(dst, src []float32)     { apply(dst, src, gelu1) }
-func geluTanhGeneric(dst, src []float32) { apply(dst, src, geluTanh1) }
-func siluGeneric(dst, src []float32)     { apply(dst, src, silu1) }
+func expGeneric(dst, a []float32, s float32) {
+	for i, v := range a {
+		dst[i] = exp1(v - s)
+	}
+}
 
 // exp1 errs by at most 0.87 ULP; subnormal results are rounded a second time.
 func exp1(x float32) float32 {

@@ -137,7 +137,7 @@ func (g *gather) depthwise(threads int, src, dst []float32, ep Epilogue) {
 			clear(acc)
 			for ti, tp := range g.taps {
 				if s := g.source(p, tp); s >= 0 {
-					t.fma3(acc, src[s:s+c], g.weight.depthwise[ti*c:(ti+1)*c])
+					t.fma3(acc, src[s:s+c], g.weight.depthwise[ti*c:(ti+1)*c], acc)
 				}
 			}
 			finish(t, dst, c, r, r+1, 0, c, ep)

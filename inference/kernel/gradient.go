@@ -1,36 +1,41 @@
 package kernel
 
-// Gradient kernels: dst = dy times the derivative at x, or from the output y where the name of the parameter says so. dst may be dy.
+import "vitrine/inference/kernel/poly"
+
+// Gradient kernels: dst = dy times the derivative at x, or from the output y where the name of the parameter says so. dst may be a source.
 
 // GELUGrad is dy·(Φ(x) + x·φ(x)), the derivative of the exact GELU.
 func GELUGrad(dst, dy, x []float32) {
 	same3(len(dst), len(dy), len(x))
-	for i, v := range x {
-		const c = 0.3989422804014327 // 1/√(2π)
-		phi := c * exp1(-0.5*float32(v*v))
-		cdf := FMA(0.5, erf1(v*0.7071067811865476), 0.5)
-		dst[i] = dy[i] * FMA(v, phi, cdf)
-	}
+	current.Load().gelugrad(dst, dy, x)
 }
 
 // GELUTanhGrad is the derivative of GELUTanh.
 func GELUTanhGrad(dst, dy, x []float32) {
 	same3(len(dst), len(dy), len(x))
-	for i, v := range x {
-		const c, c3 = 0.7978845608028654, 3 * 0.7978845608028654 * 0.044715
-		t := tanh1(geluTanhArg(v))
-		du := FMA(v*v, c3, c)
-		dst[i] = dy[i] * FMA(0.5*v*FMA(-t, t, 1), du, FMA(0.5, t, 0.5))
-	}
+	current.Load().gelutanhgrad(dst, dy, x)
 }
 
 // SiLUGrad is dy·s·(1+x·(1-s)) with s the sigmoid of x.
 func SiLUGrad(dst, dy, x []float32) {
 	same3(len(dst), len(dy), len(x))
-	for i, v := range x {
-		s := sigmoid1(v)
-		dst[i] = dy[i] * (s * FMA(v, 1-s, 1))
-	}
+	current.Load().silugrad(dst, dy, x)
+}
+
+func geluGrad1(dy, x float32) float32 {
+	phi := exp1(float32(x*x)*-0.5) * poly.InvSqrt2Pi
+	return FMA(x, phi, FMA(0.5, erf1(x*poly.SqrtHalf), 0.5)) * dy
+}
+
+func geluTanhGrad1(dy, x float32) float32 {
+	t := tanh1(geluTanhArg(x))
+	du := FMA(x*x, poly.GELUTanhDC3, poly.GELUTanhC)
+	return FMA(float32(x*0.5)*FMA(-t, t, 1), du, FMA(0.5, t, 0.5)) * dy
+}
+
+func siluGrad1(dy, x float32) float32 {
+	s := sigmoid1(x)
+	return float32(s*FMA(1-s, x, 1)) * dy
 }
 
 // TanhGrad is dy·(1-y²) from the output y.
@@ -45,7 +50,7 @@ func TanhGrad(dst, dy, y []float32) {
 func SigmoidGrad(dst, dy, y []float32) {
 	same3(len(dst), len(dy), len(y))
 	for i, v := range y {
-		dst[i] = dy[i] * (v * (1 - v))
+		dst[i] = dy[i] * float32(v*(1-v))
 	}
 }
 
@@ -53,6 +58,6 @@ func SigmoidGrad(dst, dy, y []float32) {
 func ErfGrad(dst, dy, x []float32) {
 	same3(len(dst), len(dy), len(x))
 	for i, v := range x {
-		dst[i] = dy[i] * (1.1283791670955126 * exp1(-float32(v*v)))
+		dst[i] = dy[i] * float32(1.1283791670955126*exp1(-float32(v*v)))
 	}
 }

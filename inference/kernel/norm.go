@@ -46,16 +46,23 @@ func LayerNormBackward(threads, rows, n int, dx, dy, x, gamma, mean, rstd []floa
 		g, xh := (*s)[:n], (*s)[n:2*n]
 		for r := lo; r < hi; r++ {
 			mu, rs := mean[r], rstd[r]
-			for i, v := range x[r*n : (r+1)*n] {
-				xh[i] = (v - mu) * rs
-			}
+			t.standard(xh, x[r*n:(r+1)*n], mu, rs)
 			t.mul(g, dy[r*n:(r+1)*n], gamma)
 			mg := t.sum(g) / float32(n)
 			mx := t.dot(g, xh) / float32(n)
-			d := dx[r*n : (r+1)*n]
-			for i := range d {
-				d[i] = rs * FMA(-xh[i], mx, g[i]-mg)
-			}
+			t.normback(dx[r*n:(r+1)*n], xh, g, -mx, mg, rs)
 		}
 	})
+}
+
+func standardGeneric(dst, a []float32, mean, rstd float32) {
+	for i, v := range a {
+		dst[i] = (v - mean) * rstd
+	}
+}
+
+func normBackGeneric(dst, a, b []float32, s, t, u float32) {
+	for i, v := range a {
+		dst[i] = FMA(v, s, b[i]-t) * u
+	}
 }

@@ -22,38 +22,50 @@ func Dot(x, y []float32) float32 { same2(len(x), len(y)); return current.Load().
 func SumSquares(x []float32) float32 { return current.Load().squares(x, 0) }
 
 // Max is the largest element, or NaN where the row holds one; of an empty row -Inf.
-func Max(x []float32) float32 { return current.Load().max(x) }
+func Max(x []float32) float32 { return maxGeneric(x) }
 
 func sumGeneric(x []float32) float32 {
 	var l [lanes]float32
-	for len(x) >= lanes {
-		for j := range lanes {
-			l[j] += x[j]
+	for len(x) > 0 {
+		v, rest := block(x)
+		for j := range l {
+			l[j] += v[j]
 		}
-		x = x[lanes:]
-	}
-	for j, v := range x {
-		l[j] += v
+		x = rest
 	}
 	return fold(&l)
+}
+
+// block is the next 16 elements, missing ones being zeros, and the rest.
+func block(x []float32) (v [lanes]float32, rest []float32) {
+	n := copy(v[:], x)
+	return v, x[n:]
 }
 
 func dotGeneric(x, y []float32) float32 {
 	var l [lanes]float32
-	for i, v := range x {
-		j := i % lanes
-		l[j] = FMA(v, y[i], l[j])
+	for len(x) > 0 {
+		v, xs := block(x)
+		w, ys := block(y[:len(x)])
+		for j := range l {
+			l[j] = FMA(v[j], w[j], l[j])
+		}
+		x, y = xs, ys
 	}
 	return fold(&l)
 }
 
-// squaresGeneric sums (x-mean)².
 func squaresGeneric(x []float32, mean float32) float32 {
 	var l [lanes]float32
-	for i, v := range x {
-		j := i % lanes
-		d := v - mean
-		l[j] = FMA(d, d, l[j])
+	for len(x) > 0 {
+		v, rest := block(x)
+		for j := range min(lanes, len(x)) {
+			v[j] -= mean
+		}
+		for j := range l {
+			l[j] = FMA(v[j], v[j], l[j])
+		}
+		x = rest
 	}
 	return fold(&l)
 }
@@ -61,12 +73,7 @@ func squaresGeneric(x []float32, mean float32) float32 {
 func maxGeneric(x []float32) float32 {
 	m := negInf
 	for _, v := range x {
-		if v > m || v != v {
-			m = v
-		}
-		if m != m {
-			return m
-		}
+		m = max(m, v)
 	}
 	return m
 }

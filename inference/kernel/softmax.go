@@ -32,16 +32,10 @@ func Softmax(threads, rows, n int, dst, src []float32, scale float32) {
 	})
 }
 
-func softmaxGeneric(dst, src []float32, scale float32) {
-	scaleGeneric(dst, src, scale)
-	m := maxGeneric(dst)
-	for i, v := range dst {
-		dst[i] = exp1(v - m)
-	}
-	s := sumGeneric(dst)
-	for i, v := range dst {
-		dst[i] = v / s
-	}
+func (t *table) softmax(dst, src []float32, scale float32) {
+	t.scale(dst, src, scale)
+	t.exp(dst, dst, t.max(dst))
+	t.divide(dst, dst, t.sum(dst))
 }
 
 // SoftmaxBackward sets dst = scale * y * (dy - Σ y·dy) for each row, where y is the softmax. dst may be dy.
@@ -51,10 +45,7 @@ func SoftmaxBackward(threads, rows, n int, dst, dy, y []float32, scale float32) 
 	overRows(threads, rows, n, func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			d, g, p := dst[r*n:(r+1)*n], dy[r*n:(r+1)*n], y[r*n:(r+1)*n]
-			dot := t.dot(p, g)
-			for i, v := range p {
-				d[i] = scale * (v * (g[i] - dot))
-			}
+			t.softback(d, p, g, t.dot(p, g), scale)
 		}
 	})
 }
@@ -70,15 +61,17 @@ func LogSoftmax(threads, rows, n int, dst, src []float32) {
 		for r := lo; r < hi; r++ {
 			d, x := dst[r*n:(r+1)*n], src[r*n:(r+1)*n]
 			m := t.max(x)
-			for i, v := range x {
-				e[i] = v - m
-			}
-			copy(d, e)
-			t.exp(e, e)
+			t.exp(e, x, m)
 			l := log1(t.sum(e))
-			for i := range d {
-				d[i] -= l
+			for i, v := range x {
+				d[i] = (v - m) - l
 			}
 		}
 	})
+}
+
+func softBackGeneric(dst, a, b []float32, s, t float32) {
+	for i, v := range a {
+		dst[i] = float32(float32((b[i]-s)*v) * t)
+	}
 }

@@ -1,6 +1,7 @@
 package kernel
 
 // table is the dispatch table of one level. Every entry computes the same bits on every level; an entry that a level does not speed up is the generic one.
+// Slices of one call have one length; dst may be any of the sources.
 type table struct {
 	level Level
 	// gemm computes rows×(16·panels) elements of C for any rows and panels: c (row stride ldc) gets, or when load is set continues, the chains over
@@ -8,30 +9,47 @@ type table struct {
 	gemm  func(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load, plain bool)
 	fused bool // the tile needs no plain operands
 
-	exp, erf, tanh, sigmoid, gelu, gelutanh, silu func(dst, src []float32)
+	add, sub, mul, div func(dst, a, b []float32)
+	scale, divide      func(dst, a []float32, s float32)          // a*s, a/s
+	axpy               func(dst, a, b []float32, s float32)       // s*b + a, rounded once
+	fma3               func(dst, a, b, c []float32)               // a*b + c, rounded once
+	relu               func(dst, a []float32)                     // a < 0 becomes 0
+	relugrad           func(dst, dy, x []float32)                 // dy where x > 0
+	exp                func(dst, a []float32, s float32)          // e^(a-s)
+	standard           func(dst, a []float32, mean, rstd float32) // (a-mean)*rstd
+	norm               func(dst, a, gamma, beta []float32, mean, rstd float32)
+	normback           func(dst, a, b []float32, s, t, u float32) // u * fma(a, s, b-t)
+	softback           func(dst, a, b []float32, s, t float32)    // t * (a * (b-s))
+
+	erf, tanh, sigmoid, silu, gelu, gelutanh func(dst, a []float32)
+	silugrad, gelugrad, gelutanhgrad         func(dst, dy, x []float32)
 
 	sum     func(x []float32) float32
 	dot     func(x, y []float32) float32
-	squares func(x []float32, mean float32) float32
-	max     func(x []float32) float32
-	add     func(dst, a, b []float32)
-	mul     func(dst, a, b []float32)
-	scale   func(dst, a []float32, s float32)
-	fma     func(dst, a, b []float32, s float32) // dst = s*b + a, rounded once
-	fma3    func(dst, a, b []float32)            // dst = a*b + dst, rounded once
-	relu    func(dst, src []float32)
-
-	softmax func(dst, src []float32, scale float32)
-	norm    func(dst, src, gamma, beta []float32, mean, rstd float32)
+	squares func(x []float32, mean float32) float32 // Σ(x-mean)²
+	max     func(x []float32) float32               // of a row without NaN; the sign of a zero is open
 }
 
 func genericTable() *table {
 	return &table{
-		level: Generic, gemm: gemmGeneric, fused: false,
-		exp: expGeneric, erf: erfGeneric, tanh: tanhGeneric, sigmoid: sigmoidGeneric,
-		gelu: geluGeneric, gelutanh: geluTanhGeneric, silu: siluGeneric,
+		level: Generic, gemm: gemmGeneric,
+		add: addGeneric, sub: subGeneric, mul: mulGeneric, div: divGeneric, scale: scaleGeneric, divide: divideGeneric,
+		axpy: axpyGeneric, fma3: fma3Generic, relu: reluGeneric, relugrad: reluGradGeneric, exp: expGeneric,
+		standard: standardGeneric, norm: normGeneric, normback: normBackGeneric, softback: softBackGeneric,
+		erf: unary(erf1), tanh: unary(tanh1), sigmoid: unary(sigmoid1), silu: unary(silu1), gelu: unary(gelu1), gelutanh: unary(geluTanh1),
+		silugrad: gradient(siluGrad1), gelugrad: gradient(geluGrad1), gelutanhgrad: gradient(geluTanhGrad1),
 		sum: sumGeneric, dot: dotGeneric, squares: squaresGeneric, max: maxGeneric,
-		add: addGeneric, mul: mulGeneric, scale: scaleGeneric, fma: fmaGeneric, fma3: fma3Generic, relu: reluGeneric,
-		softmax: softmaxGeneric, norm: normGeneric,
+	}
+}
+
+func unary(f func(float32) float32) func(dst, a []float32) {
+	return func(dst, a []float32) { apply(dst, a, f) }
+}
+
+func gradient(f func(dy, x float32) float32) func(dst, dy, x []float32) {
+	return func(dst, dy, x []float32) {
+		for i, v := range x {
+			dst[i] = f(dy[i], v)
+		}
 	}
 }

@@ -23,11 +23,17 @@ func main() {
 // Files is everything the generator writes, by file name.
 func Files() map[string]string {
 	out := map[string]string{}
-	for _, v := range []vector{avx512, avx2} {
-		g := &writer{v: v}
-		g.gemm()
-		out[v.name+"_amd64.s"] = g.file()
+	var decls []string
+	for _, v := range []vector{avx2, avx512} {
+		w := &writer{v: v}
+		w.gemm()
+		for _, k := range kernels {
+			w.elementwise(k)
+		}
+		w.reductions()
+		out[v.name+"_amd64.s"] = w.file()
+		decls = append(decls, w.decls...)
 	}
-	out["gemm_amd64.go"] = declarations([]vector{avx512, avx2})
+	out["asm_amd64.go"] = declarations(decls, avx2, avx512)
 	return out
 }

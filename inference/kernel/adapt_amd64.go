@@ -1,0 +1,140 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+// One assembly call takes at most this many elements, so that it ends within a few dozen microseconds and the scheduler is never blocked for longer.
+const asmElements = 8192
+
+// The adapters turn assembly over pointers into the slice functions of the table. The reslicing to the length of dst is what keeps the assembly, which
+// checks nothing, inside its operands.
+
+func asm1(f func(n int, dst, a *float32)) func(dst, a []float32) {
+	return func(dst, a []float32) {
+		a = a[:len(dst)]
+		for i := 0; i < len(dst); i += asmElements {
+			f(min(asmElements, len(dst)-i), &dst[i], &a[i])
+		}
+	}
+}
+
+func asm2(f func(n int, dst, a, b *float32)) func(dst, a, b []float32) {
+	return func(dst, a, b []float32) {
+		a, b = a[:len(dst)], b[:len(dst)]
+		for i := 0; i < len(dst); i += asmElements {
+			f(min(asmElements, len(dst)-i), &dst[i], &a[i], &b[i])
+		}
+	}
+}
+
+func asm3(f func(n int, dst, a, b, c *float32)) func(dst, a, b, c []float32) {
+	return func(dst, a, b, c []float32) {
+		a, b, c = a[:len(dst)], b[:len(dst)], c[:len(dst)]
+		for i := 0; i < len(dst); i += asmElements {
+			f(min(asmElements, len(dst)-i), &dst[i], &a[i], &b[i], &c[i])
+		}
+	}
+}
+
+func asm1s(f func(n int, dst, a *float32, s float32)) func(dst, a []float32, s float32) {
+	return func(dst, a []float32, s float32) {
+		a = a[:len(dst)]
+		for i := 0; i < len(dst); i += asmElements {
+			f(min(asmElements, len(dst)-i), &dst[i], &a[i], s)
+		}
+	}
+}
+
+func asm1st(f func(n int, dst, a *float32, s, t float32)) func(dst, a []float32, s, t float32) {
+	return func(dst, a []float32, s, t float32) {
+		a = a[:len(dst)]
+		for i := 0; i < len(dst); i += asmElements {
+			f(min(asmElements, len(dst)-i), &dst[i], &a[i], s, t)
+		}
+	}
+}
+
+func asm2s(f func(n int, dst, a, b *float32, s float32)) func(dst, a, b []float32, s float32) {
+	return func(dst, a, b []float32, s float32) {
+		a, b = a[:len(dst)], b[:len(dst)]
+		for i := 0; i < len(dst); i += asmElements {
+			f(min(asmElements, len(dst)-i), &dst[i], &a[i], &b[i], s)
+		}
+	}
+}
+
+func asm2st(f func(n int, dst, a, b *float32, s, t float32)) func(dst, a, b []float32, s, t float32) {
+	return func(dst, a, b []float32, s, t float32) {
+		a, b = a[:len(dst)], b[:len(dst)]
+		for i := 0; i < len(dst); i += asmElements {
+			f(min(asmElements, len(dst)-i), &dst[i], &a[i], &b[i], s, t)
+		}
+	}
+}
+
+func asm2stu(f func(n int, dst, a, b *float32, s, t, u float32)) func(dst, a, b []float32, s, t, u float32) {
+	return func(dst, a, b []float32, s, t, u float32) {
+		a, b = a[:len(dst)], b[:len(dst)]
+		for i := 0; i < len(dst); i += asmElements {
+			f(min(asmElements, len(dst)-i), &dst[i], &a[i], &b[i], s, t, u)
+		}
+	}
+}
+
+func asm3st(f func(n int, dst, a, b, c *float32, s, t float32)) func(dst, a, b, c []float32, s, t float32) {
+	return func(dst, a, b, c []float32, s, t float32) {
+		a, b, c = a[:len(dst)], b[:len(dst)], c[:len(dst)]
+		for i := 0; i < len(dst); i += asmElements {
+			f(min(asmElements, len(dst)-i), &dst[i], &a[i], &b[i], &c[i], s, t)
+		}
+	}
+}
+
+// The reductions keep their 16 lanes in memory between calls.
+
+func asmSum(f func(n int, lanes *[16]float32, a *float32)) func(x []float32) float32 {
+	return func(x []float32) float32 {
+		var l [lanes]float32
+		for i := 0; i < len(x); i += asmElements {
+			f(min(asmElements, len(x)-i), &l, &x[i])
+		}
+		return fold(&l)
+	}
+}
+
+func asmDot(f func(n int, lanes *[16]float32, a, b *float32)) func(x, y []float32) float32 {
+	return func(x, y []float32) float32 {
+		var l [lanes]float32
+		y = y[:len(x)]
+		for i := 0; i < len(x); i += asmElements {
+			f(min(asmElements, len(x)-i), &l, &x[i], &y[i])
+		}
+		return fold(&l)
+	}
+}
+
+func asmSquares(f func(n int, lanes *[16]float32, a *float32, s float32)) func(x []float32, mean float32) float32 {
+	return func(x []float32, mean float32) float32 {
+		var l [lanes]float32
+		for i := 0; i < len(x); i += asmElements {
+			f(min(asmElements, len(x)-i), &l, &x[i], mean)
+		}
+		return fold(&l)
+	}
+}
+
+func asmMax(f func(n int, lanes *[16]float32, a *float32)) func(x []float32) float32 {
+	return func(x []float32) float32 {
+		var l [lanes]float32
+		for j := range l {
+			l[j] = negInf
+		}
+		for i := 0; i < len(x); i += asmElements {
+			f(min(asmElements, len(x)-i), &l, &x[i])
+		}
+		m := l[0]
+		for _, v := range l[1:] {
+			m = max(m, v)
+		}
+		return m
+	}
+}
