@@ -148,17 +148,28 @@ func (p *Picture) Resize(width, height int, f Filter) *Picture {
 	if f == Nearest {
 		return p.nearest(width, height)
 	}
-	out := p
-	if width != p.Width {
-		out = out.horizontal(width, f)
+	if p.verticalFirst(width, height) {
+		return p.vertical(height, f).horizontal(width, f)
 	}
-	if height != p.Height {
-		out = out.vertical(height, f)
+	return p.horizontal(width, f).vertical(height, f)
+}
+
+// verticalFirst is the order of the passes, which shows in the last bit.
+// Pillow 13 runs the vertical pass first where the height shrinks and the width
+// does not, or shrinks much less; before 13 the horizontal pass was always
+// first. "Much" is 1.5 here: recorded results put the bound between 1.36 and
+// 1.67.
+func (p *Picture) verticalFirst(width, height int) bool {
+	if height >= p.Height {
+		return false
 	}
-	return out
+	return width >= p.Width || 2*width*p.Height >= 3*height*p.Width
 }
 
 func (p *Picture) horizontal(width int, f Filter) *Picture {
+	if width == p.Width {
+		return p
+	}
 	out := newPicture(width, p.Height, p.Channels)
 	list := windows(p.Width, width, f)
 	c := p.Channels
@@ -181,6 +192,9 @@ func (p *Picture) horizontal(width int, f Filter) *Picture {
 }
 
 func (p *Picture) vertical(height int, f Filter) *Picture {
+	if height == p.Height {
+		return p
+	}
 	out := newPicture(p.Width, height, p.Channels)
 	stride := p.Width * p.Channels
 	sums := make([]int32, stride)
