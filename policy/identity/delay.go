@@ -2,14 +2,17 @@ package identity
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
 
-// Delays against guessing: the first freeTries failures cost nothing, then the
-// wait doubles from delayFirst up to delayMost. Quiet for delayForget forgets.
+// Delays against guessing: the first failures cost nothing (more of them for an
+// address, which many people can share), then the wait doubles from delayFirst
+// up to delayMost. Quiet for delayForget forgets.
 const (
 	freeTries   = 4
+	freeAddress = 20
 	delayFirst  = time.Second
 	delayMost   = 5 * time.Minute
 	delayForget = time.Hour
@@ -31,6 +34,7 @@ type delays struct {
 }
 
 type failures struct {
+	free  int // failures that cost nothing
 	count int
 	last  time.Time
 }
@@ -61,7 +65,7 @@ func (d *delays) begin(keys ...string) error {
 			if f == nil && len(d.m) >= maxDelays {
 				d.evict(now)
 			}
-			f = &failures{}
+			f = &failures{free: freeFor(k)}
 			d.m[k] = f
 		}
 		f.count++
@@ -70,12 +74,20 @@ func (d *delays) begin(keys ...string) error {
 	return nil
 }
 
+// freeFor: keys of accounts begin with "a:", all others are addresses.
+func freeFor(key string) int {
+	if strings.HasPrefix(key, "a:") {
+		return freeTries
+	}
+	return freeAddress
+}
+
 func (f *failures) wait(now time.Time) time.Duration {
-	if f.count < freeTries || now.Sub(f.last) > delayForget {
+	if f.count < f.free || now.Sub(f.last) > delayForget {
 		return 0
 	}
 	w := delayMost
-	if n := f.count - freeTries; n < 9 {
+	if n := f.count - f.free; n < 9 {
 		w = min(w, delayFirst<<n)
 	}
 	return f.last.Add(w).Sub(now)

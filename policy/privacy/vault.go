@@ -154,32 +154,47 @@ func (v *Vault) key(ctx context.Context, workspace, name string, wrapper []byte,
 
 // Seal encrypts plain for its place, making the subject's key if it has none.
 func (v *Vault) Seal(ctx context.Context, ref Ref, plain []byte) ([]byte, error) {
-	key, err := v.sealingKey(ctx, ref, true)
+	key, err := v.SubjectKey(ctx, ref.Workspace, ref.Subject, true)
+	if err != nil {
+		return nil, err
+	}
+	return SealUnder(key, ref, plain)
+}
+
+// Open decrypts what Seal made for the same place. ErrErased when the subject's
+// key is gone, ErrSealed when the bytes do not belong there.
+func (v *Vault) Open(ctx context.Context, ref Ref, sealed []byte) ([]byte, error) {
+	key, err := v.SubjectKey(ctx, ref.Workspace, ref.Subject, false)
+	if err != nil {
+		return nil, err
+	}
+	return OpenUnder(key, ref, sealed)
+}
+
+// SealUnder is Seal with a key that SubjectKey gave: it touches no store, so it
+// may run inside a transaction.
+func SealUnder(subjectKey []byte, ref Ref, plain []byte) ([]byte, error) {
+	key, err := recordKey(subjectKey, ref)
 	if err != nil {
 		return nil, err
 	}
 	return seal(key, ref.bytes(), plain)
 }
 
-// Open decrypts what Seal made for the same place. ErrErased when the subject's
-// key is gone, ErrSealed when the bytes do not belong there.
-func (v *Vault) Open(ctx context.Context, ref Ref, sealed []byte) ([]byte, error) {
-	key, err := v.sealingKey(ctx, ref, false)
+// OpenUnder is Open with a key that SubjectKey gave.
+func OpenUnder(subjectKey []byte, ref Ref, sealed []byte) ([]byte, error) {
+	key, err := recordKey(subjectKey, ref)
 	if err != nil {
 		return nil, err
 	}
 	return open(key, ref.bytes(), sealed)
 }
 
-// sealingKey derives the key of one record from the subject's: commitments use
+// recordKey derives the key of one record from the subject's: commitments use
 // the subject's key for something else, and one record stays far below the
 // number of random nonces that one AES-GCM key may see.
-func (v *Vault) sealingKey(ctx context.Context, ref Ref, create bool) ([]byte, error) {
-	subject, err := v.SubjectKey(ctx, ref.Workspace, ref.Subject, create)
-	if err != nil {
-		return nil, err
-	}
-	return hkdf.Key(sha256.New, subject, nil, "vitrine/seal/v1\x00"+ref.Record, KeySize)
+func recordKey(subjectKey []byte, ref Ref) ([]byte, error) {
+	return hkdf.Key(sha256.New, subjectKey, nil, "vitrine/seal/v1\x00"+ref.Record, KeySize)
 }
 
 // Erase destroys the subject's key: everything sealed with it is gone, also in
