@@ -190,11 +190,12 @@ func (l bertLayer) add(g *graph.Graph, i int, x graph.ID, alias func(graph.ID, .
 }
 
 // last appends the last layer for the one row that the head reads: (B,T,D) -> (B,1,D). Rows do not influence each
-// other beyond the attention's keys and values, so the bits are those of the full layer.
+// other beyond the attention's keys and values, so the bits are those of the full layer; the row is sliced twice, for the
+// queries before and for the sum after the attention, so that gradients are added up in the full layer's order as well.
 func (l bertLayer) last(g *graph.Graph, x graph.ID, row int) graph.ID {
-	r := g.Add("slice_row", &op.Row{Index: row}, "", x)
-	a := l.attention.Add(g, nn.AttentionTaps{}, r, x)
-	h := g.Add("layer_norm", l.attnNorm, "", g.Add("add", nil, "", a, r))
+	slice := func() graph.ID { return g.Add("slice_row", &op.Row{Index: row}, "", x) }
+	a := l.attention.Add(g, nn.AttentionTaps{}, slice(), x)
+	h := g.Add("layer_norm", l.attnNorm, "", g.Add("add", nil, "", a, slice()))
 	y := l.mlp.Add(g, "", h)
 	return g.Add("layer_norm", l.outNorm, "", g.Add("add", nil, "", y, h))
 }
