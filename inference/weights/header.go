@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -23,9 +24,45 @@ var typeSize = map[string]int64{
 }
 
 type headerEntry struct {
-	DType   *string  `json:"dtype"`
-	Shape   *[]int64 `json:"shape"`
-	Offsets *[]int64 `json:"data_offsets"`
+	DType   string
+	Shape   []int64
+	Offsets []int64
+}
+
+// UnmarshalJSON takes exactly the three members, each once.
+func (e *headerEntry) UnmarshalJSON(raw []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return errors.New("a tensor is not an object")
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := key.(string)
+		var to any
+		switch name {
+		case "dtype":
+			to = &e.DType
+		case "shape":
+			to = &e.Shape
+		case "data_offsets":
+			to = &e.Offsets
+		}
+		if to == nil || seen[name] {
+			return fmt.Errorf("member %.40q is unknown or given twice", name)
+		}
+		seen[name] = true
+		if err := dec.Decode(to); err != nil {
+			return err
+		}
+	}
+	if len(seen) != 3 || e.Shape == nil || len(e.Offsets) != 2 {
+		return errors.New("a tensor lacks dtype, shape or two data_offsets")
+	}
+	return nil
 }
 
 // readHeader parses and checks the header: 8 bytes little-endian length, JSON, then the data without holes.
@@ -72,7 +109,6 @@ func parseHeader(raw []byte) (map[string]headerEntry, error) {
 		return nil, fmt.Errorf("%w: header does not start with {", ErrFormat)
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
 	if _, err := dec.Token(); err != nil {
 		return nil, bad(err)
 	}
@@ -114,33 +150,30 @@ func parseHeader(raw []byte) (map[string]headerEntry, error) {
 
 // checkEntry checks one tensor against the data section; off is relative to it.
 func checkEntry(name string, e headerEntry, data int64) (*Tensor, error) {
-	if e.DType == nil || e.Shape == nil || e.Offsets == nil || len(*e.Offsets) != 2 {
-		return nil, fmt.Errorf("%w: tensor %q lacks dtype, shape or two data_offsets", ErrFormat, name)
-	}
-	width, ok := typeSize[*e.DType]
+	width, ok := typeSize[e.DType]
 	if !ok {
-		return nil, fmt.Errorf("%w: tensor %q has type %.20q; F32, F16 and BF16 checkpoints are read", ErrUnsupported, name, *e.DType)
+		return nil, fmt.Errorf("%w: tensor %q has type %.20q; F32, F16 and BF16 checkpoints are read", ErrUnsupported, name, e.DType)
 	}
-	if len(*e.Shape) > maxRank {
-		return nil, fmt.Errorf("%w: tensor %q has %d dimensions", ErrFormat, name, len(*e.Shape))
+	if len(e.Shape) > maxRank {
+		return nil, fmt.Errorf("%w: tensor %q has %d dimensions", ErrFormat, name, len(e.Shape))
 	}
 	size := width
-	shape := make([]int, len(*e.Shape))
-	for i, d := range *e.Shape {
+	shape := make([]int, len(e.Shape))
+	for i, d := range e.Shape {
 		if d < 0 || d > math.MaxInt32 || (d > 0 && size > math.MaxInt64/2/d) {
-			return nil, fmt.Errorf("%w: tensor %q has an impossible shape %v", ErrFormat, name, *e.Shape)
+			return nil, fmt.Errorf("%w: tensor %q has an impossible shape %v", ErrFormat, name, e.Shape)
 		}
 		size *= d
 		shape[i] = int(d)
 	}
-	begin, end := (*e.Offsets)[0], (*e.Offsets)[1]
+	begin, end := e.Offsets[0], e.Offsets[1]
 	if begin < 0 || end < begin || end > data {
 		return nil, fmt.Errorf("%w: tensor %q lies at %d..%d, the data has %d bytes", ErrFormat, name, begin, end, data)
 	}
 	if end-begin != size {
 		return nil, fmt.Errorf("%w: tensor %q: shape %v needs %d bytes, its range has %d", ErrFormat, name, shape, size, end-begin)
 	}
-	return &Tensor{Name: name, DType: *e.DType, Shape: shape, off: begin, size: size}, nil
+	return &Tensor{Name: name, DType: e.DType, Shape: shape, off: begin, size: size}, nil
 }
 
 // checkLayout refuses overlaps and holes: the tensors must tile the data section.
