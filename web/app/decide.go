@@ -41,7 +41,7 @@ func (a *App) decide(q ask) policy.Decision {
 		// Callers come from this workspace's own tables: anyone else is nobody here.
 		r.Workspace = q.caller.Workspace
 	}
-	return a.snapshot().Decide(r)
+	return a.policies.Decide(context.Background(), r)
 }
 
 // allow asks the policy and turns a no into [*Denied], written to the log first.

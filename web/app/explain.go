@@ -169,7 +169,7 @@ func (a *App) recordExplanation(ctx context.Context, w *run, of *store.Predictio
 	if err != nil {
 		return nil, err
 	}
-	input, err := a.unseal(key, place{of.Subject, of.ID, "input"}, of.Input)
+	input, err := a.unseal(ctx, place{of.Subject, of.ID, "input"}, of.Input)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ func (a *App) recordExplanation(ctx context.Context, w *run, of *store.Predictio
 		return nil, err
 	}
 	v.Record, v.RecordHash = e.Record, e.RecordHash
-	row, err := a.explanationRow(w, of, key, v)
+	row, err := a.explanationRow(ctx, w, of, v)
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +213,7 @@ func (a *App) recordExplanation(ctx context.Context, w *run, of *store.Predictio
 	return v, nil
 }
 
-func (a *App) explanationRow(w *run, of *store.Prediction, key []byte, v *ExplanationView) (*store.Explanation, error) {
+func (a *App) explanationRow(ctx context.Context, w *run, of *store.Prediction, v *ExplanationView) (*store.Explanation, error) {
 	kept := keptExplanation{View: *v, Token: v.Token, Map: v.Map, Attention: v.Attention}
 	kept.View.Record = nil // kept beside it
 	kept.View.Attributions = nil
@@ -230,10 +230,10 @@ func (a *App) explanationRow(w *run, of *store.Prediction, key []byte, v *Explan
 		Actor: w.caller.ID, Method: v.Method, MethodVersion: v.Version, RecordHash: v.RecordHash,
 		Decision: string(decision), Event: ulid.Make().String(), Seconds: v.Seconds,
 	}
-	if row.Result, err1 = a.seal(key, place{of.Subject, v.ID, "result"}, result); err1 != nil {
+	if row.Result, err1 = a.seal(ctx, place{of.Subject, v.ID, "result"}, result); err1 != nil {
 		return nil, err1
 	}
-	if row.Record, err1 = a.seal(key, place{of.Subject, v.ID, "record"}, v.Record); err1 != nil {
+	if row.Record, err1 = a.seal(ctx, place{of.Subject, v.ID, "record"}, v.Record); err1 != nil {
 		return nil, err1
 	}
 	return row, nil

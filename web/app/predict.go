@@ -232,7 +232,7 @@ func (a *App) record(ctx context.Context, w *run, subject string, v *PredictionV
 		}
 	}
 	for field, plain := range fields {
-		sealed, err := a.seal(key, place{id, v.ID, field}, plain)
+		sealed, err := a.seal(ctx, place{id, v.ID, field}, plain)
 		if err != nil {
 			return nil, err
 		}

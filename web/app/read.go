@@ -47,11 +47,7 @@ func (a *App) Prediction(ctx context.Context, c identity.Caller, id string) (*Pr
 	if err != nil {
 		return nil, err
 	}
-	key, err := a.subjectKey(ctx, row.Subject)
-	if err != nil {
-		return nil, err
-	}
-	v, err := a.predictionView(key, row)
+	v, err := a.predictionView(ctx, row)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +61,7 @@ func (a *App) Prediction(ctx context.Context, c identity.Caller, id string) (*Pr
 		return nil, err
 	}
 	for _, e := range list {
-		x, err := a.unsealExplanation(key, &e)
+		x, err := a.unsealExplanation(ctx, &e)
 		if err != nil {
 			return nil, err
 		}
@@ -94,12 +90,12 @@ func (a *App) noteRead(c identity.Caller, d policy.Decision, id string) {
 }
 
 // predictionView opens a stored prediction.
-func (a *App) predictionView(key []byte, row *store.Prediction) (*PredictionView, error) {
-	input, err := a.unseal(key, place{row.Subject, row.ID, "input"}, row.Input)
+func (a *App) predictionView(ctx context.Context, row *store.Prediction) (*PredictionView, error) {
+	input, err := a.unseal(ctx, place{row.Subject, row.ID, "input"}, row.Input)
 	if err != nil {
 		return nil, err
 	}
-	output, err := a.unseal(key, place{row.Subject, row.ID, "output"}, row.Output)
+	output, err := a.unseal(ctx, place{row.Subject, row.ID, "output"}, row.Output)
 	if err != nil {
 		return nil, err
 	}
@@ -131,11 +127,7 @@ func withWords(tokens []inference.Token, words []int) []inference.Token {
 
 // storedInput is the input of a stored prediction as the model saw it.
 func (a *App) storedInput(ctx context.Context, row *store.Prediction) (*protected, error) {
-	key, err := a.subjectKey(ctx, row.Subject)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := a.unseal(key, place{row.Subject, row.ID, "input"}, row.Input)
+	raw, err := a.unseal(ctx, place{row.Subject, row.ID, "input"}, row.Input)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +139,7 @@ func (a *App) storedInput(ctx context.Context, row *store.Prediction) (*protecte
 	if row.Clear == nil {
 		return p, nil
 	}
-	clear, err := a.clearInput(key, row)
+	clear, err := a.clearInput(ctx, row)
 	if err != nil {
 		return nil, err
 	}
@@ -167,8 +159,8 @@ func (a *App) storedInput(ctx context.Context, row *store.Prediction) (*protecte
 	return again, nil
 }
 
-func (a *App) clearInput(key []byte, row *store.Prediction) (*sealedInput, error) {
-	raw, err := a.unseal(key, place{row.Subject, row.ID, "clear"}, row.Clear)
+func (a *App) clearInput(ctx context.Context, row *store.Prediction) (*sealedInput, error) {
+	raw, err := a.unseal(ctx, place{row.Subject, row.ID, "clear"}, row.Clear)
 	if err != nil {
 		return nil, err
 	}
@@ -240,14 +232,10 @@ const excerptLength = 120
 func (a *App) brief(ctx context.Context, o policy.Obligations, row *store.Prediction) (PredictionBrief, error) {
 	b := PredictionBrief{ID: row.ID, Time: time.UnixMilli(row.Created).UTC(), Task: row.Task, Purpose: row.Purpose, Actor: row.Actor,
 		Model: ModelRef{Name: row.ModelName, Version: row.ModelVersion, Digest: row.ModelDigest}, Masked: int(row.Masked)}
-	key, err := a.subjectKey(ctx, row.Subject)
+	v, err := a.predictionView(ctx, row)
 	if errors.Is(err, ErrInputNotKept) {
 		return b, nil // erased: the row says that there was a prediction, and no more
 	}
-	if err != nil {
-		return b, err
-	}
-	v, err := a.predictionView(key, row)
 	if err != nil {
 		return b, err
 	}
@@ -300,29 +288,25 @@ func (a *App) Explanation(ctx context.Context, c identity.Caller, id string) (*E
 	if err != nil {
 		return nil, err
 	}
-	key, err := a.subjectKey(ctx, row.Subject)
+	v, err := a.unsealExplanation(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.unsealExplanation(key, e)
-	if err != nil {
-		return nil, err
-	}
-	if v.Record, err = a.unseal(key, place{e.Subject, e.ID, "record"}, e.Record); err != nil {
+	if v.Record, err = a.unseal(ctx, place{e.Subject, e.ID, "record"}, e.Record); err != nil {
 		return nil, err
 	}
 	if v.Receipt, err = a.receiptOf(ctx, e.Event); err != nil {
 		return nil, err
 	}
-	if err := a.remaskExplanation(key, row, o, v); err != nil {
+	if err := a.remaskExplanation(ctx, row, o, v); err != nil {
 		return nil, err
 	}
 	revealExplanation(o, v)
 	return v, nil
 }
 
-func (a *App) unsealExplanation(key []byte, e *store.Explanation) (*ExplanationView, error) {
-	raw, err := a.unseal(key, place{e.Subject, e.ID, "result"}, e.Result)
+func (a *App) unsealExplanation(ctx context.Context, e *store.Explanation) (*ExplanationView, error) {
+	raw, err := a.unseal(ctx, place{e.Subject, e.ID, "result"}, e.Result)
 	if err != nil {
 		return nil, err
 	}
@@ -337,11 +321,11 @@ func (a *App) unsealExplanation(key []byte, e *store.Explanation) (*ExplanationV
 }
 
 // remaskExplanation holds an explanation's tokens and words to the reader's masking.
-func (a *App) remaskExplanation(key []byte, row *store.Prediction, o policy.Obligations, v *ExplanationView) error {
+func (a *App) remaskExplanation(ctx context.Context, row *store.Prediction, o policy.Obligations, v *ExplanationView) error {
 	if row.Modality != "text" || len(o.Mask) == 0 {
 		return nil
 	}
-	p, err := a.predictionView(key, row)
+	p, err := a.predictionView(ctx, row)
 	if err != nil {
 		return err
 	}
@@ -402,7 +386,7 @@ func (a *App) Reveal(ctx context.Context, c identity.Caller, id, reason string) 
 	if err != nil {
 		return nil, err
 	}
-	in, err := a.clearInput(key, row)
+	in, err := a.clearInput(ctx, row)
 	if err != nil {
 		return nil, err
 	}

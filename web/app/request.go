@@ -96,6 +96,7 @@ type PolicyCell struct {
 type ObligationsChange struct {
 	Mask             []string `json:"mask"`
 	ExplanationLevel string   `json:"explanation_level"`
+	Methods          []string `json:"methods"` // the only ones allowed; none = all
 	ForbidMethods    []string `json:"forbid_methods"`
 	Round            *int     `json:"round"`
 	ModelSeesClear   bool     `json:"model_sees_clear"`

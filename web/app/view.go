@@ -38,6 +38,8 @@ type ModelView struct {
 	Methods      []MethodView           `json:"methods,omitempty"`
 	Predictions  int64                  `json:"predictions"`
 	Examples     ExamplesView           `json:"-"`
+	// Problem says why a registered model cannot be run now; "" = it can.
+	Problem string `json:"problem,omitempty"`
 }
 
 // ExamplesView are inputs that come with a model, for the playground.
@@ -66,19 +68,20 @@ type ParamView struct {
 // MethodView is one explanation method as it stands for a model and, where a caller
 // asked, for that caller.
 type MethodView struct {
-	ID         string      `json:"id"`
-	Version    string      `json:"version"`
-	Family     string      `json:"family"`
-	Modalities []string    `json:"modalities"`
-	Params     []ParamView `json:"params"`
-	Signed     bool        `json:"signed"`
-	Forwards   int         `json:"forwards"`
-	Gradients  int         `json:"gradients"`
-	Seconds    float64     `json:"seconds"` // honest estimate; 0 = not known yet
-	Suitable   bool        `json:"suitable"`
-	Why        string      `json:"why,omitempty"` // why it does not suit the model
-	Allowed    bool        `json:"allowed"`
-	Denial     string      `json:"denial,omitempty"` // closed reason code
+	ID         string        `json:"id"`
+	Version    string        `json:"version"`
+	Family     string        `json:"family"`
+	Modalities []string      `json:"modalities"`
+	Params     []ParamView   `json:"params"`
+	Signed     bool          `json:"signed"`
+	Forwards   int           `json:"forwards"`
+	Gradients  int           `json:"gradients"`
+	Seconds    float64       `json:"seconds"` // honest estimate; 0 = not known yet
+	Suitable   bool          `json:"suitable"`
+	Why        string        `json:"why,omitempty"` // why it does not suit the model
+	Allowed    bool          `json:"allowed"`
+	Denial     string        `json:"denial,omitempty"`   // closed reason code
+	Decision   *DecisionView `json:"decision,omitempty"` // of a denial
 }
 
 // InputView is the stored input: what the model saw, after masking.
@@ -295,12 +298,23 @@ type EventView struct {
 	Leaf     json.RawMessage `json:"leaf"` // canonical bytes
 }
 
+// CountView is how often a value occurs in a filtered list.
+type CountView struct {
+	Value string `json:"value"`
+	N     int64  `json:"n"`
+}
+
 // EventList is one part of the log, newest first.
 type EventList struct {
 	Items []EventView `json:"items"`
 	Next  string      `json:"next,omitempty"`
 	Total int64       `json:"total"` // of the whole filtered list
 	Size  int64       `json:"size"`  // entries in the log
+	// Facets of the whole filtered list; actors and models at most 20.
+	Kinds     []CountView `json:"kinds"`
+	Decisions []CountView `json:"decisions"`
+	Actors    []CountView `json:"actors"`
+	Models    []CountView `json:"models"`
 }
 
 // ProofStep is one hash of an inclusion proof: the sibling at Level, to the left or
@@ -362,11 +376,13 @@ type ExportView struct {
 
 // CellView is one cell of the policy matrix.
 type CellView struct {
-	Role      string       `json:"role"`
-	Action    string       `json:"action"`
-	Effect    string       `json:"effect"`              // allow, deny, none
-	Inherited string       `json:"inherited,omitempty"` // the role it comes from
-	Rule      *policy.Rule `json:"rule,omitempty"`
+	Role      string        `json:"role"`
+	Action    string        `json:"action"`
+	State     string        `json:"state"`  // none, allow, conditional, deny, inherited
+	Effect    string        `json:"effect"` // of the cell's first rule: allow, deny; none without one
+	Inherited bool          `json:"inherited,omitempty"`
+	Rule      *policy.Rule  `json:"rule,omitempty"` // the first of Rules
+	Rules     []policy.Rule `json:"rules,omitempty"`
 }
 
 // PolicyView is the policy in force.

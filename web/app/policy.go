@@ -1,0 +1,209 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+
+	"vitrine/audit"
+	"vitrine/policy"
+	"vitrine/policy/identity"
+	policystore "vitrine/policy/store"
+)
+
+// versionsShown is how many versions a policy is shown with.
+const versionsShown = 50
+
+// Policy returns the policy in force, as a matrix and as rules, with its history.
+func (a *App) Policy(ctx context.Context, c identity.Caller) (*PolicyView, error) {
+	if _, err := a.allow(ctx, ask{caller: c, action: policy.PolicyRead, denied: "POLICY.READ.DENIED"}); err != nil {
+		return nil, err
+	}
+	return a.policyView(ctx)
+}
+
+func (a *App) policyView(ctx context.Context) (*PolicyView, error) {
+	s, err := a.policies.Active(ctx, a.workspace)
+	if err != nil {
+		return nil, err
+	}
+	v := &PolicyView{Version: s.Version(), Hash: s.Hash(), Roles: policy.Roles, Rules: s.Rules(), Purposes: policy.Purposes}
+	for _, action := range policy.Actions {
+		v.Actions = append(v.Actions, string(action))
+	}
+	for _, row := range s.Matrix() {
+		for _, cell := range row {
+			v.Cells = append(v.Cells, cellView(cell))
+		}
+	}
+	for _, issue := range policystore.Lint(s.Rules(), s.Groups()) {
+		v.Warnings = append(v.Warnings, issue.Message)
+	}
+	list, err := a.policies.Versions(ctx, a.workspace, 0, versionsShown)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range list {
+		view := versionView(x, x.Number == s.Version())
+		if view.Active {
+			v.Author, v.Reason, v.Time = view.Author, view.Reason, view.Time
+		}
+		v.Versions = append(v.Versions, view)
+	}
+	return v, nil
+}
+
+func versionView(v policystore.Version, active bool) PolicyVersion {
+	return PolicyVersion{Version: v.Number, Hash: v.Hash, Author: v.Author, Reason: v.Reason, Time: v.Created, Active: active}
+}
+
+func cellView(c policy.Cell) CellView {
+	v := CellView{Role: c.Role, Action: string(c.Action), State: c.State, Effect: "none", Inherited: c.State == policy.CellInherited, Rules: c.Rules}
+	if len(c.Rules) > 0 {
+		v.Rule, v.Effect = &c.Rules[0], c.Rules[0].Effect
+	}
+	return v
+}
+
+// ChangePolicy applies edits of the matrix on top of the version r.Base, as the next
+// version. It is in force for every request that begins after it returns.
+//
+// Errors: [*Denied]; ErrConflict when another version came in between, or when nobody
+// could edit the policy any more; ErrInput for an edit that makes no sense.
+func (a *App) ChangePolicy(ctx context.Context, c identity.Caller, r PolicyChange) (*PolicyView, error) {
+	base, err := a.policies.Active(ctx, a.workspace)
+	if err != nil {
+		return nil, err
+	}
+	q := ask{caller: c, action: policy.PolicyEdit, object: fmt.Sprintf("policy:%d", base.Version()), request: requestID(r.RequestID), denied: "POLICY.CHANGED.DENIED"}
+	d, err := a.allow(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	reason := strings.TrimSpace(r.Reason)
+	if n := len([]rune(reason)); n == 0 || n > maxReason {
+		return nil, fail(ErrInput, "say in one sentence why", "a change of the policy needs a reason of 1 to %d characters", maxReason)
+	}
+	if r.Base != base.Version() {
+		return nil, fail(ErrConflict, "look at the policy again and repeat the change", "version %d is in force, the change was made for version %d", base.Version(), r.Base)
+	}
+	rules, err := edited(base.Rules(), a.workspace, r.Cells)
+	if err != nil {
+		return nil, err
+	}
+	next, err := policy.Compile(base.Version()+1, rules, base.Groups())
+	if err != nil {
+		return nil, policyError(err)
+	}
+	if len(policy.Diff(base, next)) == 0 && sameRules(base.Rules(), next.Rules()) {
+		return nil, fail(ErrInput, "change a cell first", "the change leaves the policy as it is")
+	}
+	if err := a.changePolicy(ctx, q, d, base, policystore.Change{
+		Workspace: a.workspace, Base: base.Version(), Rules: rules, Groups: base.Groups(), Author: c.ID, Reason: reason,
+	}); err != nil {
+		return nil, policyError(err)
+	}
+	return a.policyView(ctx)
+}
+
+// edited applies cells in order.
+func edited(rules []policy.Rule, workspace string, cells []PolicyCell) (out []policy.Rule, err error) {
+	if len(cells) == 0 || len(cells) > len(policy.Actions)*len(policy.Roles) {
+		return nil, fail(ErrInput, "send the cells to change", "%d cells were sent", len(cells))
+	}
+	out = rules
+	for _, x := range cells {
+		e := policy.Edit{Role: strings.TrimPrefix(x.Role, "role:"), Action: policy.Action(x.Action), Effect: x.Effect, Condition: x.Condition}
+		if !policy.KnownRole(e.Role) {
+			return nil, fail(ErrUnknownRole, "use one of "+strings.Join(policy.Roles, ", "), "%q is not a role", clip(x.Role))
+		}
+		if o := x.Obligations; o != nil {
+			e.Obligations = &policy.Obligations{Mask: o.Mask, ExplanationLevel: o.ExplanationLevel, Methods: o.Methods,
+				ForbidMethods: o.ForbidMethods, Round: o.Round, ModelSeesClear: o.ModelSeesClear}
+		}
+		if out, err = policy.SetCell(out, workspace, e); err != nil {
+			return nil, policyError(err)
+		}
+	}
+	return out, nil
+}
+
+func sameRules(a, b []policy.Rule) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if fmt.Sprintf("%+v", a[i]) != fmt.Sprintf("%+v", b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// policyError brings an error of the policy's packages into this package's terms.
+func policyError(err error) error {
+	var lint *policystore.LintError
+	switch {
+	case errors.As(err, &lint):
+		for _, i := range lint.Issues {
+			if i.Code == policy.LintLockout {
+				return fail(ErrConflict, "keep policy.edit and user.manage allowed for one role", "%s", i.Message)
+			}
+		}
+		return fail(ErrInput, "change the edit", "%s", plain(err))
+	case errors.Is(err, policystore.ErrConflict):
+		return fail(ErrConflict, "look at the policy again and repeat the change", "another version came into force meanwhile")
+	case errors.Is(err, policy.ErrRule):
+		return fail(ErrInput, "change the edit", "%s", plain(err))
+	}
+	return err
+}
+
+// changePolicy keeps the version and its log entry, both or neither.
+func (a *App) changePolicy(ctx context.Context, q ask, d policy.Decision, base *policy.Snapshot, change policystore.Change) error {
+	own, err := a.ownKey(ctx, q.caller.ID)
+	if err != nil {
+		return err
+	}
+	id := ulid.Make().String()
+	key, err := audit.RecordKey(own, id)
+	if err != nil {
+		return err
+	}
+	return a.db.Write(ctx, func(ctx context.Context) error {
+		s, err := a.policies.Change(ctx, change)
+		if err != nil {
+			return err
+		}
+		added, removed, changed := ruleCounts(base.Rules(), s.Rules())
+		_, err = a.log.Append(ctx, audit.Event{
+			ID: id, Code: "POLICY.CHANGED.OK", Actor: q.caller.ID, Auth: q.caller.Auth, Request: q.request,
+			Action: string(q.action), Object: fmt.Sprintf("policy:%d", s.Version()), Decision: decisionLeaf(d),
+			Commitments: map[string]string{"reason": audit.Commit(key, "reason", []byte(change.Reason))},
+			Codes:       map[string]string{"hash_before": base.Hash(), "hash_after": s.Hash()},
+			Numbers: map[string]int64{"version_before": base.Version(), "version_after": s.Version(),
+				"rules_added": added, "rules_removed": removed, "rules_changed": changed},
+		})
+		return err
+	})
+}
+
+func ruleCounts(before, after []policy.Rule) (added, removed, changed int64) {
+	old := map[string]string{}
+	for _, r := range before {
+		old[r.ID] = fmt.Sprintf("%+v", r)
+	}
+	for _, r := range after {
+		switch was, ok := old[r.ID]; {
+		case !ok:
+			added++
+		case was != fmt.Sprintf("%+v", r):
+			changed++
+		}
+		delete(old, r.ID)
+	}
+	return added, int64(len(old)), changed
+}
