@@ -1,0 +1,192 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"unsafe"
+)
+
+// run calls a row function: n, then pointers to n elements (16 for lanes), then scalars.
+func (s *sim) run(name string, n int, lanes *[16]float32, rows []*float32, scalars ...float32) {
+	m := &machine{}
+	m.frame = binary.LittleEndian.AppendUint64(m.frame, uint64(n))
+	add := func(p *float32, n int) {
+		// A source may be the destination; then both pointers are the same.
+		mem := unsafe.Slice((*uint32)(unsafe.Pointer(p)), n)
+		base := int64(len(m.regions)+1) << 32
+		for _, r := range m.regions {
+			if &r.mem[0] == &mem[0] {
+				base = r.base
+			}
+		}
+		m.regions = append(m.regions, region{base, mem})
+		m.frame = binary.LittleEndian.AppendUint64(m.frame, uint64(base))
+	}
+	if lanes != nil {
+		add(&lanes[0], 16)
+	}
+	for _, p := range rows {
+		add(p, n)
+	}
+	for _, v := range scalars {
+		m.frame = binary.LittleEndian.AppendUint32(m.frame, math.Float32bits(v))
+	}
+	s.call(name, m)
+}
+
+// tile is a matrix tile run by the simulator; its operands end exactly where the shapes say.
+func (s *sim) tile(level string, rows, panels int) gemmTile {
+	return func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int) {
+		m := &machine{}
+		frame := func(v int64) { m.frame = binary.LittleEndian.AppendUint64(m.frame, uint64(v)) }
+		add := func(p *float32, n int) {
+			base := int64(len(m.regions)+1) << 32
+			m.regions = append(m.regions, region{base, unsafe.Slice((*uint32)(unsafe.Pointer(p)), n)})
+			frame(base)
+		}
+		frame(int64(k))
+		add(a, (rows-1)*lda+k)
+		frame(int64(lda))
+		add(b, (panels-1)*bs+k*panelWidth)
+		frame(int64(bs))
+		add(c, (rows-1)*ldc+panels*panelWidth)
+		frame(int64(ldc))
+		frame(int64(load))
+		s.call(fmt.Sprintf("gemm_%s_%dx%d", level, rows, panels), m)
+	}
+}
+
+// table is a level whose every function is simulated.
+func (vm *sim) table(level Level, built *[7][5]gemmTile) *table {
+	v := string(level)
+	var tiles [7][5]gemmTile
+	for r := range tiles {
+		for p := range tiles[r] {
+			if built[r][p] != nil {
+				tiles[r][p] = vm.tile(v, r, p)
+			}
+		}
+	}
+	return &table{
+		level: level, fused: true,
+		gemm: func(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load, _ bool) {
+			gemmTiles(&tiles, rows, panels, k, a, lda, b, bs, c, ldc, load)
+		},
+		add:      asm2(func(n int, dst, a, b *float32) { vm.run("add_"+v, n, nil, []*float32{dst, a, b}) }),
+		sub:      asm2(func(n int, dst, a, b *float32) { vm.run("sub_"+v, n, nil, []*float32{dst, a, b}) }),
+		mul:      asm2(func(n int, dst, a, b *float32) { vm.run("mul_"+v, n, nil, []*float32{dst, a, b}) }),
+		div:      asm2(func(n int, dst, a, b *float32) { vm.run("div_"+v, n, nil, []*float32{dst, a, b}) }),
+		scale:    asm1s(func(n int, dst, a *float32, s float32) { vm.run("scale_"+v, n, nil, []*float32{dst, a}, s) }),
+		divide:   asm1s(func(n int, dst, a *float32, s float32) { vm.run("divide_"+v, n, nil, []*float32{dst, a}, s) }),
+		axpy:     asm2s(func(n int, dst, a, b *float32, s float32) { vm.run("axpy_"+v, n, nil, []*float32{dst, a, b}, s) }),
+		fma3:     asm3(func(n int, dst, a, b, c *float32) { vm.run("fma3_"+v, n, nil, []*float32{dst, a, b, c}) }),
+		relu:     asm1(func(n int, dst, a *float32) { vm.run("relu_"+v, n, nil, []*float32{dst, a}) }),
+		relugrad: asm2(func(n int, dst, a, b *float32) { vm.run("relugrad_"+v, n, nil, []*float32{dst, a, b}) }),
+		exp:      asm1s(func(n int, dst, a *float32, s float32) { vm.run("exp_"+v, n, nil, []*float32{dst, a}, s) }),
+		standard: asm1st(func(n int, dst, a *float32, s, t float32) { vm.run("standard_"+v, n, nil, []*float32{dst, a}, s, t) }),
+		norm: asm3st(func(n int, dst, a, b, c *float32, s, t float32) {
+			vm.run("norm_"+v, n, nil, []*float32{dst, a, b, c}, s, t)
+		}),
+		normback: asm2stu(func(n int, dst, a, b *float32, s, t, u float32) {
+			vm.run("normback_"+v, n, nil, []*float32{dst, a, b}, s, t, u)
+		}),
+		softback: asm2st(func(n int, dst, a, b *float32, s, t float32) {
+			vm.run("softback_"+v, n, nil, []*float32{dst, a, b}, s, t)
+		}),
+		erf:          asm1(func(n int, dst, a *float32) { vm.run("erf_"+v, n, nil, []*float32{dst, a}) }),
+		tanh:         asm1(func(n int, dst, a *float32) { vm.run("tanh_"+v, n, nil, []*float32{dst, a}) }),
+		sigmoid:      asm1(func(n int, dst, a *float32) { vm.run("sigmoid_"+v, n, nil, []*float32{dst, a}) }),
+		silu:         asm1(func(n int, dst, a *float32) { vm.run("silu_"+v, n, nil, []*float32{dst, a}) }),
+		gelu:         asm1(func(n int, dst, a *float32) { vm.run("gelu_"+v, n, nil, []*float32{dst, a}) }),
+		gelutanh:     asm1(func(n int, dst, a *float32) { vm.run("gelutanh_"+v, n, nil, []*float32{dst, a}) }),
+		silugrad:     asm2(func(n int, dst, a, b *float32) { vm.run("silugrad_"+v, n, nil, []*float32{dst, a, b}) }),
+		gelugrad:     asm2(func(n int, dst, a, b *float32) { vm.run("gelugrad_"+v, n, nil, []*float32{dst, a, b}) }),
+		gelutanhgrad: asm2(func(n int, dst, a, b *float32) { vm.run("gelutanhgrad_"+v, n, nil, []*float32{dst, a, b}) }),
+		sum:          asmSum(func(n int, l *[16]float32, a *float32) { vm.run("sum_"+v, n, l, []*float32{a}) }),
+		dot:          asmDot(func(n int, l *[16]float32, a, b *float32) { vm.run("dot_"+v, n, l, []*float32{a, b}) }),
+		squares:      asmSquares(func(n int, l *[16]float32, a *float32, s float32) { vm.run("squares_"+v, n, l, []*float32{a}, s) }),
+		max:          asmMax(func(n int, l *[16]float32, a *float32) { vm.run("max_"+v, n, l, []*float32{a}) }),
+	}
+}
+
+func simulated(t *testing.T) []*table {
+	s := newSim(t)
+	return []*table{s.table("avx2", &gemmTiles_avx2), s.table("avx512", &gemmTiles_avx512)}
+}
+
+func TestListingsComputeTheSameBits(t *testing.T) {
+	r := rand.New(rand.NewPCG(21, 22))
+	for _, tb := range simulated(t) {
+		for _, n := range []int{1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 100} {
+			for _, make := range []func(*rand.Rand, int) []float32{random, awkward, wide} {
+				a, b, c := make(r, n), make(r, n), make(r, n)
+				want := outputs(tables[0], a, b, c, a[0], b[0], c[0])
+				for name, got := range outputs(tb, a, b, c, a[0], b[0], c[0]) {
+					equal(t, fmt.Sprintf("%s %s n=%d", tb.level, name, n), got, want[name])
+				}
+				x := random(r, n)
+				if got, want := tb.max(x), tables[0].max(x); got != want {
+					t.Errorf("%s max n=%d: %v, want %v", tb.level, n, got, want)
+				}
+			}
+		}
+		for rows := 1; rows <= 13; rows++ {
+			for panels := 1; panels <= 5; panels++ {
+				for _, k := range []int{1, 3, 4, 5, 9} {
+					lda, bs, ldc := k+r.IntN(3), k*panelWidth+r.IntN(3), panels*panelWidth+r.IntN(3)
+					a, b := awkward(r, (rows-1)*lda+k), awkward(r, (panels-1)*bs+k*panelWidth)
+					got := random(r, (rows-1)*ldc+panels*panelWidth)
+					want := slices.Clone(got)
+					load := r.IntN(2) == 0
+					tb.gemm(rows, panels, k, a, lda, b, bs, got, ldc, load, false)
+					gemmExact(rows, panels, k, a, lda, b, bs, want, ldc, load)
+					equal(t, fmt.Sprint(tb.level, " tile ", rows, panels, k), got, want)
+				}
+			}
+		}
+	}
+}
+
+// The elementary functions over a sweep of bit patterns: the AVX-512 listing against the portable code.
+func TestListingsSweep(t *testing.T) {
+	const n = 4096
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = math.Float32frombits(uint32(i) * 1048573)
+	}
+	for _, tb := range simulated(t) {
+		want := outputs(tables[0], x, x, x, 0, 1, 1)
+		for name, got := range outputs(tb, x, x, x, 0, 1, 1) {
+			equal(t, string(tb.level)+" "+name, got, want[name])
+		}
+	}
+}
+
+func TestAssemblyIsWhatTheGeneratorWrites(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("go", "run", "./gen", "-dir", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("the generator wrote nothing", err)
+	}
+	for _, f := range files {
+		got, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if have, _ := os.ReadFile(filepath.Base(f)); string(have) != string(got) {
+			t.Errorf("%s differs from what the generator writes; run go generate", filepath.Base(f))
+		}
+	}
+}
