@@ -274,11 +274,13 @@ func (s *packer) heads() error {
 	if err != nil {
 		return err
 	}
+	for _, h := range hourly { // may write tiles, so not while the list is written
+		if err := s.holds(h); err != nil {
+			return err
+		}
+	}
 	return s.stream(fileHourly, func(w io.Writer) error {
 		for _, h := range hourly {
-			if err := s.holds(h); err != nil {
-				return err
-			}
 			line, err := json.Marshal(hourlyLine{string(h)})
 			if err != nil {
 				return err
