@@ -71,7 +71,7 @@ func (g *gather) run(threads int, src, dst []float32, ep Epilogue) {
 // unit computes the panels first..first+panels of one group for rows grid pixels from p0 on.
 func (g *gather) unit(t *table, src, dst []float32, ep Epilogue, plain bool, p0, rows, group, first, panels int) {
 	b := g.weight.panels[group]
-	plain = t.fused || (plain && b.plain)
+	plain = t.fused || (plain && b.isPlain())
 	cg := b.K / len(g.taps)
 	lo := first * panelWidth
 	hi := min(b.N, lo+panels*panelWidth)

@@ -43,6 +43,10 @@ func MatMul(threads, batch, m, n, k int, a, b, c []float32, transA, transB bool)
 	if len(a) < batch*m*k || len(b) < batch*k*n || len(c) < batch*m*n {
 		panic("kernel: MatMul: operand shorter than its shape")
 	}
+	inner := 1
+	if batch == 1 {
+		inner = threads
+	}
 	Parallel(threads, batch, func(i int) {
 		ai := a[i*m*k : (i+1)*m*k]
 		if transA {
@@ -51,12 +55,13 @@ func MatMul(threads, batch, m, n, k int, a, b, c []float32, transA, transB bool)
 			transpose(*t, ai, k, m)
 			ai = *t
 		}
-		bi := b[i*k*n : (i+1)*k*n]
 		t := scratch(panelsOf(n) * k * panelWidth)
 		defer release(t)
-		packInto(*t, bi, k, n, transB)
-		p := Panel{K: k, N: n, data: *t, plain: plainOperand(bi)}
-		gemmGrid(1, m, ai, k, &p, c[i*m*n:(i+1)*m*n], n, Epilogue{})
+		packInto(*t, b[i*k*n:(i+1)*k*n], k, n, transB)
+		p := Panel{K: k, N: n, data: *t}
+		if m > 0 && n > 0 {
+			gemmGrid(inner, m, ai, k, &p, c[i*m*n:(i+1)*m*n], n, Epilogue{})
+		}
 	})
 }
 

@@ -15,7 +15,7 @@ func gemmGrid(threads, m int, a []float32, lda int, b *Panel, c []float32, ldc i
 	cols := (panelsOf(b.N) + unitPanels - 1) / unitPanels
 	h := unitHeight(workers(threads), m, cols)
 	t := current.Load()
-	plain := t.fused || (b.plain && m > 1 && plainRows(a, m, b.K, lda))
+	plain := t.fused || (m > 1 && b.isPlain() && plainRows(a, m, b.K, lda))
 	Parallel(threads, cols*((m+h-1)/h), func(u int) {
 		i0 := u / cols * h
 		gemmUnit(t, min(h, m-i0), a[i0*lda:], lda, b, u%cols*unitPanels, c, i0, ldc, ep, plain)

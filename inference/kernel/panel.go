@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"sync/atomic"
+)
 
 // panelWidth is the number of columns of one packed panel; it is the same on all levels, so packed weights can be shared.
 const panelWidth = 16
@@ -9,11 +12,24 @@ const panelWidth = 16
 type Panel struct {
 	K, N  int
 	data  []float32
-	plain bool // no product with a plain operand can fall below the normal numbers, see plainOperand
+	plain atomic.Int32 // whether the values are plain operands: 0 not looked at yet, 1 yes, 2 no
 }
 
 // Bytes is the memory the packed values take.
 func (p *Panel) Bytes() int { return 4 * len(p.data) }
+
+// isPlain looks at the values on first use, which only the portable level has.
+func (p *Panel) isPlain() bool {
+	v := p.plain.Load()
+	if v == 0 {
+		v = 2
+		if plainOperand(p.data) {
+			v = 1
+		}
+		p.plain.Store(v)
+	}
+	return v == 1
+}
 
 func panelsOf(n int) int { return (n + panelWidth - 1) / panelWidth }
 
@@ -24,7 +40,6 @@ func Pack(b []float32, k, n int, transposed bool) *Panel {
 	}
 	p := &Panel{K: k, N: n, data: make([]float32, panelsOf(n)*k*panelWidth)}
 	packInto(p.data, b, k, n, transposed)
-	p.plain = plainOperand(b)
 	return p
 }
 
