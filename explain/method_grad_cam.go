@@ -30,30 +30,31 @@ func init() {
 	})
 }
 
-// featureLayer finds the tap a layer parameter means: "last", "first", a number from 0, or a name.
-func featureLayer(info inference.Info, layer string) (string, error) {
+// featureLayer finds the tap a layer parameter means: "last", "first", a number from 0, or a name, which may also be
+// the checkpoint's own name of a layer; known is false where only the engine can tell.
+func featureLayer(info inference.Info, layer string) (tap string, known bool) {
 	taps := info.Taps.Features
 	switch layer {
 	case "last":
-		return taps[len(taps)-1], nil
+		return taps[len(taps)-1], true
 	case "first":
-		return taps[0], nil
+		return taps[0], true
 	}
 	if slices.Contains(taps, layer) {
-		return layer, nil
+		return layer, true
 	}
 	if n, err := strconv.Atoi(layer); err == nil && n >= 0 && n < len(taps) {
-		return taps[n], nil
+		return taps[n], true
 	}
-	return "", fmt.Errorf("explain: parameter layer: %q is not a layer of %s (it has %s): %w", layer, info.Name, strings.Join(taps, ", "), ErrParam)
+	return layer, false
 }
 
 func runGradCAM(ctx context.Context, p *Problem) (*Attribution, error) {
-	tap, err := featureLayer(p.Info, paramString(p.Params, "layer"))
-	if err != nil {
-		return nil, err
-	}
+	tap, known := featureLayer(p.Info, paramString(p.Params, "layer"))
 	out, err := p.run(ctx, []inference.Example{p.Example}, []string{tap}, []string{tap})
+	if err != nil && !known && ctx.Err() == nil {
+		return nil, fmt.Errorf("explain: parameter layer: %q is not a layer of %s (it has %s): %w", clip(tap), p.Info.Name, strings.Join(p.Info.Taps.Features, ", "), ErrParam)
+	}
 	if err != nil {
 		return nil, err
 	}
