@@ -39,6 +39,9 @@ func (m *Model) Encode(ctx context.Context, in Input) (*Encoded, error) {
 			return nil, err
 		}
 	}
+	if m.tok == nil {
+		return nil, fmt.Errorf("inference: %w: the checkpoint has no tokenizer; add tokenizer.json to its folder", ErrModel)
+	}
 	enc, err := m.tok.Encode(in.Text, in.Pair, true)
 	if err != nil {
 		return nil, fmt.Errorf("inference: tokenizing: %w", classify(err))
@@ -59,6 +62,9 @@ func checkText(what, s string) error {
 func (m *Model) encodeImage(in Input) (*Encoded, error) {
 	if len(in.Image) == 0 {
 		return nil, fmt.Errorf("inference: %w: this model reads pictures; give a PNG or JPEG file", ErrInput)
+	}
+	if m.proc == nil {
+		return nil, fmt.Errorf("inference: %w: the checkpoint has no image processor; add preprocessor_config.json to its folder", ErrModel)
 	}
 	pixels, shape, err := m.proc.Process(in.Image)
 	if err != nil {

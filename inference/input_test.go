@@ -245,19 +245,19 @@ func TestBrokenCheckpoints(t *testing.T) {
 	}{
 		"missing tensor": {map[string][]byte{"model.safetensors": editWeights(t, dir, "bert.pooler.dense.bias", "bert.pooler.dense.bia_")},
 			ErrModel, "bert.pooler.dense.bias is missing; its shape should be [33]"},
-		"wrong shape":     {edit(`"intermediate_size": 57`, `"intermediate_size": 58`), ErrModel, "intermediate.dense.weight has shape [57 33], expected [58 33]"},
-		"labels":          {edit(`"2": "mixed"`, `"2": "mixed", "3": "new"`), ErrModel, "classifier.weight has shape [3 33], expected [4 33]"},
-		"header 2^63":     {map[string][]byte{"model.safetensors": append(binary.LittleEndian.AppendUint64(nil, 1<<63), "{}"...)}, ErrModel, "claims 9223372036854775808 bytes"},
-		"no config":       {map[string][]byte{"config.json": nil}, ErrModel, "no config.json"},
-		"broken config":   {map[string][]byte{"config.json": []byte(`{"model_type":`)}, ErrModel, "config.json"},
-		"other family":    {edit(`"model_type": "bert"`, `"model_type": "reformer"`), ErrUnsupported, `"reformer"`},
-		"heads":           {edit(`"num_attention_heads": 3`, `"num_attention_heads": 4`), ErrModel, "does not divide"},
-		"negative layers": {edit(`"num_hidden_layers": 3`, `"num_hidden_layers": -3`), ErrModel, "num_hidden_layers is -3"},
-		"activation":      {edit(`"hidden_act": "gelu"`, `"hidden_act": "mish"`), ErrUnsupported, `"mish"`},
-		"head":            {edit("BertForSequenceClassification", "BertForMultipleChoice"), ErrUnsupported, "BertForMultipleChoice"},
-		"pickle":          {map[string][]byte{"model.safetensors": nil, "pytorch_model.bin": []byte("PK")}, ErrUnsupported, "pickled checkpoint"},
-		"no weights":      {map[string][]byte{"model.safetensors": nil}, ErrModel, "neither model.safetensors"},
-		"no tokenizer":    {map[string][]byte{"tokenizer.json": nil, "vocab.txt": nil}, ErrModel, "vocab.txt"},
+		"wrong shape":      {edit(`"intermediate_size": 57`, `"intermediate_size": 58`), ErrModel, "intermediate.dense.weight has shape [57 33], expected [58 33]"},
+		"labels":           {edit(`"2": "mixed"`, `"2": "mixed", "3": "new"`), ErrModel, "classifier.weight has shape [3 33], expected [4 33]"},
+		"header 2^63":      {map[string][]byte{"model.safetensors": append(binary.LittleEndian.AppendUint64(nil, 1<<63), "{}"...)}, ErrModel, "claims 9223372036854775808 bytes"},
+		"no config":        {map[string][]byte{"config.json": nil}, ErrModel, "no config.json"},
+		"broken config":    {map[string][]byte{"config.json": []byte(`{"model_type":`)}, ErrModel, "config.json"},
+		"other family":     {edit(`"model_type": "bert"`, `"model_type": "reformer"`), ErrUnsupported, `"reformer"`},
+		"heads":            {edit(`"num_attention_heads": 3`, `"num_attention_heads": 4`), ErrModel, "does not divide"},
+		"negative layers":  {edit(`"num_hidden_layers": 3`, `"num_hidden_layers": -3`), ErrModel, "num_hidden_layers is -3"},
+		"activation":       {edit(`"hidden_act": "gelu"`, `"hidden_act": "mish"`), ErrUnsupported, `"mish"`},
+		"head":             {edit("BertForSequenceClassification", "BertForMultipleChoice"), ErrUnsupported, "BertForMultipleChoice"},
+		"pickle":           {map[string][]byte{"model.safetensors": nil, "pytorch_model.bin": []byte("PK")}, ErrUnsupported, "pickled checkpoint"},
+		"no weights":       {map[string][]byte{"model.safetensors": nil}, ErrModel, "neither model.safetensors"},
+		"broken tokenizer": {map[string][]byte{"tokenizer.json": []byte("{}")}, ErrModel, "tokenizer.json"},
 	} {
 		_, err := OpenFS(bent(t, dir, c.files), "test")
 		if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.want) {
@@ -269,6 +269,13 @@ func TestBrokenCheckpoints(t *testing.T) {
 	}
 	if _, err := OpenFS(bent(t, dir, nil), "test"); err != nil {
 		t.Errorf("the copy itself: %v", err)
+	}
+	bare, err := OpenFS(bent(t, dir, map[string][]byte{"tokenizer.json": nil, "vocab.txt": nil}), "test")
+	if err != nil {
+		t.Fatalf("without a tokenizer: %v", err)
+	}
+	if _, err := bare.Predict(context.Background(), Input{Text: "a"}); !errors.Is(err, ErrModel) || !strings.Contains(err.Error(), "no tokenizer") {
+		t.Errorf("text without a tokenizer: %v", err)
 	}
 }
 

@@ -115,9 +115,11 @@ func (m *Model) load(fsys fs.FS) error {
 		return fmt.Errorf("task %q: %w", m.desc.Task, ErrUnsupported)
 	}
 	m.task = t
-	if m.desc.Modality == "image" {
+	// A bare checkpoint, config and weights only, runs on given ids and pixels; Encode refuses it.
+	switch {
+	case m.desc.Modality == "image" && exists(fsys, "preprocessor_config.json"):
 		m.proc, err = vision.LoadProcessor(fsys, m.desc.ImageChannels)
-	} else {
+	case m.desc.Modality == "text" && (exists(fsys, "tokenizer.json") || exists(fsys, "vocab.txt")):
 		m.tok, err = tokenizer.Load(fsys)
 	}
 	if err != nil {
@@ -129,6 +131,14 @@ func (m *Model) load(fsys fs.FS) error {
 	m.describe(file)
 	return m.digest(fsys)
 }
+
+func exists(fsys fs.FS, name string) bool {
+	_, err := fs.Stat(fsys, name)
+	return err == nil
+}
+
+// bareSize is the picture size reported for an image checkpoint without a processor.
+const bareSize = 224
 
 func (m *Model) describe(file *weights.File) {
 	d := m.desc
@@ -147,9 +157,13 @@ func (m *Model) describe(file *weights.File) {
 			m.info.DType = dtype
 		}
 	}
+	m.info.SpecialIDs = SpecialIDs{-1, -1, -1, -1, -1}
 	if m.tok != nil {
 		m.info.TokenizerDigest = m.tok.Digest()
 		m.info.SpecialIDs = SpecialIDs(m.tok.Special())
+	}
+	if d.Modality == "image" {
+		m.info.ImageHeight, m.info.ImageWidth = bareSize, bareSize
 	}
 	if m.proc != nil {
 		m.info.ImageHeight, m.info.ImageWidth = m.proc.Size()
