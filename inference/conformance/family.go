@@ -1,0 +1,287 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"vitrine/inference"
+	"vitrine/inference/weights"
+)
+
+func init() {
+	Register(Group{Name: "family", Match: isFamily, Run: runFamily})
+}
+
+// isFamily: a checkpoint lies beside the cases.
+func isFamily(f Folder) bool {
+	_, err := fs.Stat(f.FS, "config.json")
+	return f.Cases != nil && err == nil
+}
+
+// familyCase is one case of cases.json.
+type familyCase struct {
+	Name   string                     `json:"name"`
+	Task   string                     `json:"task"`
+	Input  map[string]json.RawMessage `json:"input"`
+	Expect []string                   `json:"expect"`
+	Target *struct {
+		Index []json.RawMessage `json:"index"`
+	} `json:"target"`
+	Float32 map[string]float64 `json:"float32_error"`
+}
+
+// family is an opened folder with its model.
+type family struct {
+	model   *inference.Model
+	info    inference.Info
+	tensors *weights.File
+	fsys    fs.FS
+	emit    func(Comparison)
+}
+
+func runFamily(ctx context.Context, f Folder, emit func(Comparison)) error {
+	var doc struct {
+		Cases []familyCase `json:"cases"`
+	}
+	if err := json.Unmarshal(f.Cases, &doc); err != nil {
+		return err
+	}
+	model, err := inference.OpenFS(f.FS, f.Path)
+	if errors.Is(err, inference.ErrUnsupported) {
+		emit(unsupported(f.Path, f.Head.Architecture, err.Error()))
+		return nil
+	} else if err != nil {
+		emit(failed(f.Path, f.Head.Architecture, err))
+		return nil
+	}
+	defer model.Close()
+	tensors, err := weights.Open(f.FS, "expected.safetensors")
+	if err != nil {
+		return err
+	}
+	defer tensors.Close()
+	m := &family{model: model, info: model.Info(), tensors: tensors, fsys: f.FS, emit: emit}
+	for i := range doc.Cases {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c := &doc.Cases[i]
+		name := f.Path + "/" + c.Name
+		err := m.run(ctx, name, c)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, inference.ErrUnsupported):
+			emit(unsupported(name, c.Task, err.Error()))
+		default:
+			emit(failed(name, c.Task, err))
+		}
+	}
+	return nil
+}
+
+// example is one row of a case's batch: the network's input, and the places of
+// its real tokens in the padded batch.
+type example struct {
+	inference.Example
+	real []int
+}
+
+func (m *family) run(ctx context.Context, name string, c *familyCase) error {
+	examples, err := m.examples(ctx, name, c)
+	if err != nil {
+		return err
+	}
+	results := make([]inference.Result, len(examples))
+	for b := range examples {
+		spec := m.spec(c)
+		if c.Target != nil {
+			if spec.Target, err = c.target(b); err != nil {
+				return err
+			}
+		} else {
+			spec.Wrt = nil
+		}
+		got, err := m.model.Run(ctx, []inference.Example{examples[b].Example}, spec)
+		if err != nil {
+			return err
+		}
+		results[b] = got[0]
+	}
+	for _, what := range c.Expect {
+		if inputs[what] {
+			continue
+		}
+		m.emit(m.compare(name, what, c, examples, results))
+	}
+	if len(examples) > 1 {
+		return m.compareBatch(ctx, name, examples, results)
+	}
+	return nil
+}
+
+// inputs are the expected values that examples compares.
+var inputs = map[string]bool{"input_ids": true, "attention_mask": true, "token_type_ids": true, "pixel_values": true}
+
+// compareBatch holds the batched outputs against those of single runs: the
+// same bits (this program's own promise, not the reference's).
+func (m *family) compareBatch(ctx context.Context, name string, examples []example, alone []inference.Result) error {
+	batch := make([]inference.Example, len(examples))
+	for b := range examples {
+		batch[b] = examples[b].Example
+	}
+	results, err := m.model.Run(ctx, batch, inference.RunSpec{})
+	if err != nil {
+		return err
+	}
+	var got, want []float32
+	for b := range results {
+		got, want = append(got, results[b].Output.Data...), append(want, alone[b].Output.Data...)
+	}
+	m.emit(Exactly(name, "output in a batch", got, want))
+	return nil
+}
+
+// tap is the engine's name of an expected value, "" for none. Gradients carry
+// the name of the value that they belong to.
+func (m *family) tap(what string) string {
+	kind, number, _ := strings.Cut(what, ".")
+	at := func(list []string) string {
+		if i, err := strconv.Atoi(number); err == nil && i >= 0 && i < len(list) {
+			return list[i]
+		}
+		return ""
+	}
+	switch {
+	case kind == "hidden_states":
+		return at(m.info.Taps.Hidden)
+	case kind == "attentions":
+		return at(m.info.Taps.Attentions)
+	case what == "embeddings":
+		return m.info.Taps.Embeddings
+	case what == "pixel_values":
+		return m.info.Taps.Pixels
+	case what == "feature_map" && len(m.info.Taps.Features) > 0:
+		return m.info.Taps.Features[len(m.info.Taps.Features)-1]
+	}
+	return ""
+}
+
+// spec asks for every value that the case expects and the model has.
+func (m *family) spec(c *familyCase) inference.RunSpec {
+	var s inference.RunSpec
+	for _, what := range c.Expect {
+		if of, ok := strings.CutPrefix(what, "grad."); ok {
+			if t := m.tap(of); t != "" {
+				s.Wrt = append(s.Wrt, t)
+			}
+		} else if t := m.tap(what); t != "" && !inputs[what] {
+			s.Taps = append(s.Taps, t)
+		}
+	}
+	slices.Sort(s.Taps)
+	s.Taps = slices.Compact(s.Taps)
+	return s
+}
+
+// target is the target of example b. The index of a picture names the batch
+// entry first; that of a text is one entry a row.
+func (c *familyCase) target(b int) (*inference.Target, error) {
+	if strings.HasPrefix(c.Task, "image-") {
+		var index []int
+		for _, raw := range c.Target.Index {
+			var i int
+			if err := json.Unmarshal(raw, &i); err != nil {
+				return nil, fmt.Errorf("target: %w", err)
+			}
+			index = append(index, i)
+		}
+		if len(index) < 2 || index[0] != b {
+			return nil, fmt.Errorf("target %v of picture %d", index, b)
+		}
+		return &inference.Target{Index: index[1:]}, nil
+	}
+	if b >= len(c.Target.Index) {
+		return nil, fmt.Errorf("target of example %d is missing", b)
+	}
+	var index []int
+	if err := json.Unmarshal(c.Target.Index[b], &index); err != nil {
+		var one int
+		if err := json.Unmarshal(c.Target.Index[b], &one); err != nil {
+			return nil, fmt.Errorf("target: %w", err)
+		}
+		index = []int{one}
+	}
+	return &inference.Target{Index: index}, nil
+}
+
+// compare holds one expected value against what the engine gave, over all
+// examples of the batch.
+func (m *family) compare(name, what string, c *familyCase, examples []example, results []inference.Result) Comparison {
+	want, err := expected(m.tensors, c.Name+"/"+what)
+	if err != nil {
+		return failed(name, what, err)
+	}
+	var got, sure []float64
+	for b, r := range results {
+		value, axes, ok := m.value(what, want, r)
+		if !ok {
+			return unsupported(name, what, "the engine has no such value")
+		}
+		row, err := want.row(b, examples[b].real, axes...)
+		if err != nil {
+			return failed(name, what, err)
+		}
+		got, sure = append(got, value...), append(sure, row.data...)
+	}
+	return Values(name, what, got, sure, c.Float32[what])
+}
+
+// value finds an expected value in a result, with the axes of the expected
+// tensor that count tokens.
+func (m *family) value(what string, want tensor, r inference.Result) (got []float64, tokenAxes []int, ok bool) {
+	text := m.info.Modality == "text"
+	switch what {
+	case "logits":
+		if text && len(want.shape) == 3 {
+			tokenAxes = []int{1}
+		}
+		return floats(r.Output.Data), tokenAxes, true
+	case "embedding":
+		return floats(r.Output.Data), nil, true
+	case "start_logits", "end_logits":
+		half := len(r.Output.Data) / 2
+		if what == "start_logits" {
+			return floats(r.Output.Data[:half]), []int{1}, true
+		}
+		return floats(r.Output.Data[half:]), []int{1}, true
+	case "target_value":
+		return []float64{r.Value}, nil, true
+	}
+	from := r.Taps
+	of, gradient := strings.CutPrefix(what, "grad.")
+	if gradient {
+		from = r.Grads
+	}
+	t, ok := from[m.tap(of)]
+	if !ok {
+		return nil, nil, false
+	}
+	if text {
+		if tokenAxes = []int{1}; strings.HasPrefix(of, "attentions.") {
+			tokenAxes = []int{2, 3}
+		}
+	}
+	return floats(t.Data), tokenAxes, true
+}
+
+// read is a file of the folder, whatever path the case writes before its name.
+func (m *family) read(name string) ([]byte, error) { return fs.ReadFile(m.fsys, path.Base(name)) }
