@@ -95,6 +95,15 @@ func TestFMAIsExact(t *testing.T) {
 	}
 }
 
+// ties are plain operands with few digits and spread exponents, so that sums fall between two float32 values often.
+func ties(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(math.Ldexp(float64(r.IntN(15)-7), r.IntN(24)-12))
+	}
+	return x
+}
+
 // chain is the contract of a GEMM element in its plainest form.
 func chain(m, n, k int, a func(i, k int) float32, b func(k, j int) float32) []float32 {
 	c := make([]float32, m*n)
@@ -114,7 +123,7 @@ func TestGemmIsOneChain(t *testing.T) {
 	shapes := [][3]int{{1, 1, 1}, {1, 64, 300}, {2, 17, 5}, {3, 100, 33}, {4, 16, 385}, {5, 130, 64}, {6, 64, 64}, {7, 65, 1}, {13, 31, 770}, {97, 80, 40}, {16, 384, 100}, {25, 6, 9}}
 	for _, s := range shapes {
 		m, n, k := s[0], s[1], s[2]
-		for name, make := range map[string]func(*rand.Rand, int) []float32{"random": random, "awkward": awkward} {
+		for name, make := range map[string]func(*rand.Rand, int) []float32{"random": random, "awkward": awkward, "ties": ties} {
 			r := rand.New(rand.NewPCG(uint64(m), uint64(n*k)))
 			lda, ldc := k+r.IntN(3), n+r.IntN(3)
 			a, b := make(r, m*lda), make(r, k*n)

@@ -58,21 +58,25 @@ func SetLevel(l Level) (restore func()) {
 }
 
 func init() {
-	current.Store(tables[len(tables)-1])
-	want, ok := os.LookupEnv("VITRINE_CPU")
-	if !ok || want == "" {
-		return
+	t, err := choose(os.Getenv("VITRINE_CPU"))
+	current.Store(t)
+	levelError = err
+}
+
+// choose is the best table, or the one that is asked for; where that cannot be, the best and the reason.
+func choose(want string) (*table, error) {
+	best := tables[len(tables)-1]
+	if want == "" {
+		return best, nil
 	}
 	for _, t := range tables {
 		if string(t.level) == want {
-			current.Store(t)
-			return
+			return t, nil
 		}
 	}
 	switch want {
 	case string(AVX512), string(AVX2), "neon":
-		levelError = fmt.Errorf("kernel: VITRINE_CPU=%s: this machine or build has no such level (it has %v)", want, Levels())
-	default:
-		levelError = fmt.Errorf("kernel: VITRINE_CPU=%q: unknown level; use one of %v", want, Levels())
+		return best, fmt.Errorf("kernel: VITRINE_CPU=%s: this machine or build has no such level; use one of %v", want, Levels())
 	}
+	return best, fmt.Errorf("kernel: VITRINE_CPU=%q: unknown level; use one of %v", want, Levels())
 }

@@ -132,3 +132,20 @@ func TestMaskedPositionsContributeNothing(t *testing.T) {
 	}
 	equal(t, "behind the mask", y[:3], z)
 }
+
+func TestForcedLevel(t *testing.T) {
+	for _, l := range Levels() {
+		if tb, err := choose(string(l)); err != nil || tb.level != l {
+			t.Errorf("%s: got %v, %v", l, tb.level, err)
+		}
+	}
+	best := tables[len(tables)-1]
+	if tb, err := choose(""); err != nil || tb != best {
+		t.Errorf("without a wish: got %v, %v", tb.level, err)
+	}
+	for _, want := range []string{"neon", "sse", "AVX2", "generic "} {
+		if tb, err := choose(want); err == nil || tb != best {
+			t.Errorf("%q was accepted as %s", want, tb.level)
+		}
+	}
+}
