@@ -15,8 +15,11 @@ type normalised struct {
 	// marks[i] says that byte marks[i].at of text begins character marks[i].char
 	// of the original; between marks, characters are single bytes on both sides.
 	marks []mark
-	cache map[window][][2]int
+	cache map[window][]stretch
 }
+
+// stretch is one window: bytes of text, and the digits in it where that counts.
+type stretch struct{ start, end, digits int }
 
 type mark struct{ at, char int }
 
@@ -24,7 +27,7 @@ type mark struct{ at, char int }
 // characters without width. Bytes that are not UTF-8 count one character each,
 // as they do when a string is converted to runes.
 func normalise(s string) *normalised {
-	n := &normalised{cache: map[window][][2]int{}}
+	n := &normalised{cache: map[window][]stretch{}}
 	ascii := true
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
@@ -140,11 +143,11 @@ func lowerASCII(s string) string {
 }
 
 // windows returns the byte ranges of text that a kind of recogniser looks into.
-func (n *normalised) windows(w window) [][2]int {
+func (n *normalised) windows(w window) []stretch {
 	if out, ok := n.cache[w]; ok {
 		return out
 	}
-	var out [][2]int
+	var out []stretch
 	switch w {
 	case aroundAt:
 		out = n.atWindows()
@@ -183,12 +186,12 @@ func classes() (digits, address [256]byte) {
 // runs returns the maximal runs of class members that hold at least min counted
 // bytes. In the digit class a run ends at a word without a digit that is longer
 // than four letters, so that prose does not become one window.
-func (n *normalised) runs(class [256]byte, least int) [][2]int {
-	var out [][2]int
+func (n *normalised) runs(class [256]byte, least int) []stretch {
+	var out []stretch
 	start, counted := -1, 0
 	flush := func(end int) {
 		if start >= 0 && counted >= least {
-			out = append(out, [2]int{start, end})
+			out = append(out, stretch{start, end, counted})
 		}
 		start, counted = -1, 0
 	}
@@ -224,8 +227,8 @@ func (n *normalised) runs(class [256]byte, least int) [][2]int {
 
 // atWindows returns the text around each '@', at most 64 bytes before and 255
 // behind it, as far as the characters may belong to an address.
-func (n *normalised) atWindows() [][2]int {
-	var out [][2]int
+func (n *normalised) atWindows() []stretch {
+	var out []stretch
 	last := 0
 	for at := strings.IndexByte(n.text, '@'); at >= 0; {
 		start, end := at, at+1
@@ -235,7 +238,7 @@ func (n *normalised) atWindows() [][2]int {
 		for end < len(n.text) && end-at < 256 && isMailByte(n.text[end]) {
 			end++
 		}
-		out = append(out, [2]int{start, end})
+		out = append(out, stretch{start: start, end: end})
 		last = end
 		next := strings.IndexByte(n.text[end:], '@')
 		if next < 0 {

@@ -107,6 +107,17 @@ func TestOverlapKeepsBothMasked(t *testing.T) {
 	}
 }
 
+// Decoys in front do not hide what follows.
+func TestDecoys(t *testing.T) {
+	for _, decoy := range []string{"4111 1111 1111 1112 ", "1234567890 ", "12-34-56 ", "a@b@", "+1 ", "4"} {
+		s := strings.Repeat(decoy, 2000) + " 4111 1111 1111 1111 and anna@example.com"
+		masked, _, _ := Mask(s, []string{"credit-card", "email"})
+		if !strings.HasSuffix(masked, "[CARD] and [EMAIL]") {
+			t.Errorf("%q hides: …%s", decoy, masked[max(0, len(masked)-60):])
+		}
+	}
+}
+
 // Detection is linear: ten times the text takes about ten times as long, also on
 // texts made to be slow.
 func TestLinear(t *testing.T) {

@@ -30,6 +30,7 @@ type Recogniser struct {
 	patterns []pattern
 	check    func(match string) bool
 	attached bool     // letters may touch the match; digits never touch digits
+	glue     string   // signs that make the match part of something longer when a letter or digit follows
 	context  []string // lower-case words; one within contextReach raises the score
 }
 
@@ -141,35 +142,50 @@ type span struct {
 
 func (r Recogniser) find(n *normalised, spans []span) []span {
 	for _, w := range n.windows(r.window) {
-		part := n.text[w[0]:w[1]]
+		if w.digits < r.least {
+			continue
+		}
+		part := n.text[w.start:w.end]
 		for _, p := range r.patterns {
 			// A rejected candidate must not hide a good one that starts inside it,
-			// so the search goes on one character behind its start, for a bounded
-			// number of times: a window is short or the pattern bounded.
-			for from, tries := 0, 0; from < len(part) && tries < 256; tries++ {
+			// so the search goes on at the next place behind its start where one
+			// can start. This stays linear because every pattern or its window is
+			// short.
+			for from := 0; from < len(part); {
 				m := p.re.FindStringIndex(part[from:])
 				if m == nil {
 					break
 				}
 				start, end := from+m[0], from+m[1]
-				score, ok := r.judge(n, p.score, w[0]+start, w[0]+end)
+				score, ok := r.judge(n, p.score, w.start+start, w.start+end)
 				if !ok {
-					_, size := utf8.DecodeRuneInString(part[start:])
-					from = start + max(size, 1)
+					from = r.nextStart(n.text, w.start+start) - w.start
 					continue
 				}
-				spans = append(spans, span{r.ID, w[0] + start, w[0] + end, score})
-				from, tries = end, 0
+				spans = append(spans, span{r.ID, w.start + start, w.start + end, score})
+				from = end
 			}
 		}
 	}
 	return spans
 }
 
+// nextStart is the next place behind at that is not inside a word or number.
+func (r Recogniser) nextStart(text string, at int) int {
+	_, size := utf8.DecodeRuneInString(text[at:])
+	for at += size; at < len(text) && r.joined(text[at-1], text[at]); at++ {
+	}
+	return at
+}
+
 // judge scores one candidate: neighbours, checksum, context.
 func (r Recogniser) judge(n *normalised, score float64, start, end int) (float64, bool) {
 	if start > 0 && r.joined(n.text[start-1], n.text[start]) || end < len(n.text) && r.joined(n.text[end-1], n.text[end]) {
 		return 0, false // part of a longer word or number
+	}
+	if start > 1 && strings.IndexByte(r.glue, n.text[start-1]) >= 0 && isWord(n.text[start-2]) ||
+		end+1 < len(n.text) && strings.IndexByte(r.glue, n.text[end]) >= 0 && isWord(n.text[end+1]) {
+		return 0, false
 	}
 	if r.check != nil && !r.check(n.text[start:end]) {
 		return 0, false

@@ -4,7 +4,7 @@ package privacy
 // check of ISO/IEC 7812-1, in groups or not, also broken over a line.
 func init() {
 	register(Recogniser{
-		ID: "credit-card", Label: "CARD", window: aroundDigits, attached: true,
+		ID: "credit-card", Label: "CARD", window: aroundDigits, least: 13, attached: true,
 		context:  []string{"card", "visa", "mastercard", "amex", "credit", "debit", "卡号", "信用卡", "银行卡"},
 		patterns: []pattern{spelled(0.9, `[2-6]\d{3}(?:[ \n-]?\d){9,15}`), spelled(0.9, `[2-6]\d{3}(?:[ \n-]?\d){12}`)},
 		check: func(m string) bool {

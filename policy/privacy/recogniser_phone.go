@@ -10,7 +10,7 @@ import (
 // eleven bare digits need a word such as "phone" before them.
 func init() {
 	register(Recogniser{
-		ID: "phone", Label: "PHONE", window: aroundDigits,
+		ID: "phone", Label: "PHONE", window: aroundDigits, least: 7,
 		patterns: []pattern{
 			spelled(0.7, `\+[ ]?[1-9](?:[ ./-]{0,2}\(?\d\)?){6,14}`),
 			spelled(0.7, `00[1-9](?:[ ./-]?\d){8,12}`),
