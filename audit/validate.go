@@ -65,12 +65,17 @@ func (e Event) validate() error {
 		if k.Denied != (e.Decision.Effect == "deny") {
 			return fmt.Errorf("audit: %s does not fit a decision whose effect is %s: %w", k.Code, e.Decision.Effect, ErrEvent)
 		}
-		if e.Decision.Asked.Workspace != e.Workspace {
+		// A caller from elsewhere is refused, and the refusal says from where.
+		if e.Decision.Asked.Workspace != e.Workspace && e.Decision.Effect == "allow" {
 			return fmt.Errorf("audit: the decision was made in another workspace: %w", ErrEvent)
 		}
 	}
 	return nil
 }
+
+// NoPolicy is the only reason of a decision that names no policy: there was none
+// that could be used, so everything is refused.
+const NoPolicy = "policy-unavailable"
 
 type check struct {
 	field, value string
@@ -160,7 +165,7 @@ func (d *Decision) validate() error {
 	}
 	checks := []check{
 		{"decision.reason", d.Reason, reCode, true},
-		{"decision.policy_hash", d.PolicyHash, reHex, true},
+		{"decision.policy_hash", d.PolicyHash, reHex, d.Effect == "allow" || d.Reason != NoPolicy},
 		{"decision.asked.workspace", d.Asked.Workspace, reSpace, true},
 		{"decision.asked.subject.id", d.Asked.Subject.ID, reAsker, true},
 		{"decision.asked.action", d.Asked.Action, reAction, true},

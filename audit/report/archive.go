@@ -215,8 +215,8 @@ func checkLayout(r io.ReaderAt, size int64, files []*zip.File) error {
 		if _, err := r.ReadAt(name, at+localLen); err != nil || string(name) != p.f.Name {
 			return layout("%s has another name in its header than in the directory", p.f.Name)
 		}
-		if binary.LittleEndian.Uint16(head[8:]) != p.f.Method {
-			return layout("%s has another method in its header than in the directory", p.f.Name)
+		if err := checkHeaders(head, p.f); err != nil {
+			return err
 		}
 		at = p.end
 		if p.f.Flags&flagTrailer != 0 {
@@ -225,11 +225,34 @@ func checkLayout(r io.ReaderAt, size int64, files []*zip.File) error {
 				return err
 			}
 			at += n
-		} else if binary.LittleEndian.Uint32(head[14:]) != p.f.CRC32 {
-			return layout("%s has another checksum in its header than in the directory", p.f.Name)
 		}
 	}
 	return checkEnd(r, at, size, len(files))
+}
+
+// checkHeaders compares a local header with the directory, where both say the same
+// thing, and refuses values that no program writes for a plain file.
+func checkHeaders(head []byte, f *zip.File) error {
+	le := binary.LittleEndian
+	const oldest, newest = 10, 63 // versions of the format
+	version, made := le.Uint16(head[4:]), f.CreatorVersion&0xff
+	//lint:ignore SA1019 the raw fields are what the headers hold
+	day, clock := f.ModifiedDate, f.ModifiedTime
+	switch {
+	case le.Uint16(head[6:]) != f.Flags, le.Uint16(head[8:]) != f.Method, le.Uint16(head[10:]) != clock, le.Uint16(head[12:]) != day:
+		return layout("%s has another header than in the directory", f.Name)
+	case version < oldest, version > newest, f.ReaderVersion < oldest, f.ReaderVersion > newest, made < oldest, made > newest, f.CreatorVersion>>8 > 19:
+		return layout("%s needs an unknown version of the format", f.Name)
+	case !f.Mode().IsRegular() && !strings.HasSuffix(f.Name, "/"):
+		return layout("%s is not a regular file", f.Name)
+	}
+	crc, packed, size := le.Uint32(head[14:]), le.Uint32(head[18:]), le.Uint32(head[22:])
+	later := f.Flags&flagTrailer != 0 && crc == 0 && packed == 0 && size == 0
+	wide := packed == 1<<32-1 || size == 1<<32-1 // the sizes stand in an extra field
+	if !later && (crc != f.CRC32 || !wide && (uint64(packed) != f.CompressedSize64 || uint64(size) != f.UncompressedSize64)) {
+		return layout("%s has another checksum or size in its header than in the directory", f.Name)
+	}
+	return nil
 }
 
 // trailer returns the length of the data descriptor at an offset.
@@ -272,6 +295,9 @@ func checkEnd(r io.ReaderAt, at, size int64, entries int) error {
 			stop -= int64(len(both))
 		}
 	}
+	if disks := end[4:8]; !bytes.Equal(disks, make([]byte, 4)) || !bytes.Equal(end[8:10], end[10:12]) {
+		return layout("the archive says it is one of several")
+	}
 	if count != int64(entries) {
 		return layout("the archive says it has %d entries and has %d", count, entries)
 	}
@@ -288,6 +314,9 @@ func checkDirectory(r io.ReaderAt, at, stop int64) error {
 		head := make([]byte, headLen)
 		if _, err := r.ReadAt(head, at); err != nil || string(head[:4]) != sigCentral {
 			return layout("there are foreign bytes in the directory")
+		}
+		if disk, kind := binary.LittleEndian.Uint16(head[34:]), binary.LittleEndian.Uint16(head[36:]); disk != 0 || kind > 1 {
+			return layout("the directory has an entry of an unknown kind")
 		}
 		at += headLen + int64(binary.LittleEndian.Uint16(head[28:])) + int64(binary.LittleEndian.Uint16(head[30:])) + int64(binary.LittleEndian.Uint16(head[32:]))
 	}

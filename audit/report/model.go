@@ -150,6 +150,9 @@ func (b *builder) decision(p *audit.Decision, d *Day) {
 	} else {
 		b.r.Allowed++
 	}
+	if p.PolicyHash == "" {
+		return // refused for want of any policy
+	}
 	u := b.policies[p.PolicyHash]
 	if u == nil {
 		u = &PolicyUse{Version: p.PolicyVersion, Hash: p.PolicyHash}

@@ -145,7 +145,9 @@ func newPacker(ctx context.Context, w io.Writer, src Source, o PackOptions) (*pa
 
 // stream adds a file whose content comes from fn.
 func (s *packer) stream(path string, fn func(w io.Writer) error) error {
-	h := &zip.FileHeader{Name: path, Method: zip.Deflate, Modified: s.o.Created.UTC().Truncate(2 * time.Second)}
+	h := &zip.FileHeader{Name: path, Method: zip.Deflate}
+	//lint:ignore SA1019 see dosTime
+	h.ModifiedDate, h.ModifiedTime = dosTime(s.o.Created)
 	w, err := s.zip.CreateHeader(h)
 	if err != nil {
 		return err
@@ -157,6 +159,13 @@ func (s *packer) stream(path string, fn func(w io.Writer) error) error {
 	}
 	s.m.Files = append(s.m.Files, File{Path: path, Size: int64(n), SHA256: hex.EncodeToString(sum.Sum(nil))})
 	return nil
+}
+
+// dosTime is a ZIP's own form of a date. FileHeader.Modified would add an extra
+// field, that is, bytes that nothing vouches for.
+func dosTime(t time.Time) (day, clock uint16) {
+	t = t.UTC()
+	return uint16(t.Day() | int(t.Month())<<5 | (t.Year()-1980)<<9), uint16(t.Second()/2 | t.Minute()<<5 | t.Hour()<<11)
 }
 
 type counted int64

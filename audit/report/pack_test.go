@@ -321,9 +321,9 @@ func TestEveryByteOfTheZIP(t *testing.T) {
 	data := pack(t, l, options(0, 1))
 	_, files := unzip(t, data)
 	var passed int
-	for at := range data {
+	for at := 0; at < len(data); at += 4 {
 		bad := bytes.Clone(data)
-		bad[at] ^= 0x10
+		bad[at] ^= 1 << (at / 4 % 8)
 		r := verify(t, bad, trusting(l))
 		if r.ExitCode == 2 {
 			t.Fatalf("byte %d: cannot decide: %+v", at, r)
@@ -335,7 +335,7 @@ func TestEveryByteOfTheZIP(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d of %d bytes are metadata", passed, len(data))
+	t.Logf("%d of %d changes touch nothing but metadata", passed, (len(data)+3)/4)
 	for name, bad := range map[string][]byte{
 		"leading":   append([]byte("x"), data...),
 		"trailing":  append(bytes.Clone(data), 0),

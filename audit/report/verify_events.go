@@ -113,7 +113,7 @@ func (v *verifier) decision(index int64, d *audit.Decision) {
 	if d.Effect == "deny" {
 		v.r.Refusals++
 	}
-	if v.opt.Redecider == nil {
+	if v.opt.Redecider == nil || d.PolicyHash == "" { // refused for want of any policy
 		return
 	}
 	asked, err := json.Marshal(d.Asked)

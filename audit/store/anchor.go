@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/oklog/ulid/v2"
 	"gorm.io/gorm"
@@ -98,7 +99,17 @@ func (l *Log) openKey(may bool) error {
 	if err != nil {
 		return err
 	}
-	return l.use(s)
+	if err := l.use(s); err != nil {
+		return err
+	}
+	// The public half stands beside it, for whoever is to check packs.
+	public := strings.TrimSuffix(l.keyFile(), ".key") + ".pub"
+	if data, err := os.ReadFile(public); err != nil || string(data) != s.VerifierKey+"\n" {
+		if err := os.WriteFile(public, []byte(s.VerifierKey+"\n"), 0o600); err != nil {
+			return fmt.Errorf("writing the public key: %w", err)
+		}
+	}
+	return nil
 }
 
 func (l *Log) use(s *audit.Signer) (err error) {
