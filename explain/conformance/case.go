@@ -10,6 +10,16 @@ import (
 	"vitrine/inference/conformance"
 )
 
+func init() {
+	conformance.Register(conformance.Group{
+		Name:  "explain",
+		Match: func(f conformance.Folder) bool { return f.Head.Checkpoint != "" },
+		Run: func(ctx context.Context, f conformance.Folder, emit func(conformance.Comparison)) error {
+			return Compare(ctx, f.FS, f.Path, emit)
+		},
+	})
+}
+
 // runner compares one case; it reports every value it can make and names those it cannot.
 type runner func(ctx context.Context, s *subject) error
 
@@ -33,7 +43,7 @@ func Compare(ctx context.Context, fsys fs.FS, name string, emit func(conformance
 	if f != nil {
 		defer f.close()
 	}
-	if errors.Is(err, inference.ErrUnsupported) || f != nil && errors.Is(err, inference.ErrModel) && f.Architecture == "Sequential" {
+	if f != nil && errors.Is(err, inference.ErrUnsupported) {
 		for i := range f.Cases {
 			why := fmt.Sprintf("the engine does not run %s", f.Architecture)
 			if f.Cases[i].Method == outOfScope {

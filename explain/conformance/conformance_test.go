@@ -34,3 +34,54 @@ func TestGolden(t *testing.T) {
 		})
 	}
 }
+
+// TestRegistered: the command's runner finds this package's folders by walking.
+func TestRegistered(t *testing.T) {
+	n := 0
+	err := conformance.Run(context.Background(), "testdata/golden", "explain/bert", func(c conformance.Comparison) {
+		n++
+		if c.Status == conformance.Fail {
+			t.Errorf("%+v", c)
+		}
+	})
+	if err != nil || n < 200 {
+		t.Errorf("%d comparisons, %v", n, err)
+	}
+}
+
+// A case that names a method nobody built, or a broken case, gives one line and never a panic.
+func TestBrokenCases(t *testing.T) {
+	f, err := openFolder(os.DirFS("testdata/golden/explain/bert"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	ids := [][]int32{{1, 5, 2}}
+	target := &goldenTarget{Kind: "logit", Index: 1}
+	for name, c := range map[string]goldenCase{
+		"unknown":    {Method: "TeaLeaves", Input: goldenInput{IDs: ids}},
+		"lrp":        {Method: "LRP", Input: goldenInput{IDs: ids}},
+		"no input":   {Method: "Saliency", Target: target},
+		"empty":      {Method: "Saliency", Input: goldenInput{IDs: [][]int32{{}}}, Target: target},
+		"all padded": {Method: "Saliency", Input: goldenInput{IDs: ids, Mask: [][]int32{{0, 0, 0}}}, Target: target},
+		"bad id":     {Method: "Saliency", Input: goldenInput{IDs: [][]int32{{1, 1 << 30}}}, Target: target},
+		"bad class":  {Method: "Saliency", Input: goldenInput{IDs: ids}, Target: &goldenTarget{Kind: "logit", Index: 99}},
+		"bad kind":   {Method: "Saliency", Input: goldenInput{IDs: ids}, Target: &goldenTarget{Kind: "odds", Index: 1}},
+		"no pixels":  {Method: "Saliency", Input: goldenInput{Pixels: &tensorRef{"input/nothing"}}, Target: target},
+		"no rule":    {Method: "IntegratedGradients", Input: goldenInput{IDs: ids}, Target: target},
+		"baseline":   {Method: "IntegratedGradients", Input: goldenInput{IDs: ids}, Target: target, Baseline: &goldenBaseline{Name: "x", IDs: [][]int32{{1}}}},
+		"missing":    {Method: "InputXGradient", Input: goldenInput{IDs: ids}, Target: target, Expect: []string{"attributions"}},
+	} {
+		c.Name = name
+		n := 0
+		f.runCase(context.Background(), &c, "broken", func(x conformance.Comparison) {
+			n++
+			if x.Status == conformance.OK {
+				t.Errorf("%s: %+v", name, x)
+			}
+		})
+		if n != 1 {
+			t.Errorf("%s: %d lines", name, n)
+		}
+	}
+}
