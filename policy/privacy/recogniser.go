@@ -27,6 +27,7 @@ type Recogniser struct {
 	Positive, Negative []string
 
 	window   window // where the pattern is tried
+	least    int    // digits that a window must hold
 	patterns []pattern
 	check    func(match string) bool
 	attached bool     // letters may touch the match; digits never touch digits
