@@ -121,6 +121,9 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err := a.registerShipped(ctx); err != nil {
 		return err
 	}
+	if err := a.interrupted(ctx); err != nil {
+		return err
+	}
 	if a.config.OneShot {
 		return nil
 	}

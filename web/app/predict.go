@@ -144,6 +144,9 @@ func inputError(err error) error {
 	if errors.Is(err, inference.ErrInput) {
 		return fail(ErrInput, "change the input and try again", "%s", plain(err))
 	}
+	if errors.Is(err, inference.ErrUnsupported) {
+		return fail(ErrInput, "send text, or a PNG or JPEG picture, that the model's task reads", "%s", plain(err))
+	}
 	return err
 }
 

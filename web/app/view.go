@@ -452,6 +452,9 @@ type DashboardView struct {
 	Policy       PolicyVersion     `json:"policy"`
 	FailedJobs   int64             `json:"failed_jobs"`
 	ExpiringKeys int64             `json:"expiring_keys"`
+	Failures     int64             `json:"failures"` // predictions and explanations that were allowed and failed
+	// Hidden names the members that the caller may not see: they are empty.
+	Hidden []string `json:"hidden"`
 }
 
 // DemoAccount is one throw-away account of the demo.

@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	auditstore "vitrine/audit/store"
+	"vitrine/policy"
+	"vitrine/policy/identity"
+	"vitrine/web/store"
+)
+
+// recentShown is how many predictions a dashboard lists.
+const recentShown = 8
+
+// expiresSoon is how long before its end a key needs somebody.
+const expiresSoon = 14 * 24 * time.Hour
+
+// Dashboard gathers what concerns the caller since a time (zero = from the beginning).
+// Each number is the total of the list that it stands for; what the caller may not list
+// is left out and named in Hidden.
+func (a *App) Dashboard(ctx context.Context, c identity.Caller, since time.Time) (*DashboardView, error) {
+	v := &DashboardView{Since: since, Recent: []PredictionBrief{}, Hidden: []string{}}
+	may := func(action policy.Action, names ...string) (policy.Decision, bool) {
+		d := a.decide(ask{caller: c, action: action})
+		if !d.Allow {
+			v.Hidden = append(v.Hidden, names...)
+		}
+		return d, d.Allow
+	}
+	h, err := a.health(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v.Health = *h
+	if d, ok := may(policy.PredictionRead, "predictions", "explanations", "redactions", "recent"); ok {
+		if err := a.volumes(ctx, v, d, milli(since)); err != nil {
+			return nil, err
+		}
+	}
+	if _, ok := may(policy.AuditRead, "denials", "failures"); ok {
+		deny, err := a.log.Counts(ctx, auditstore.Query{Decision: policy.EffectDeny, After: since})
+		if err != nil {
+			return nil, err
+		}
+		failures, err := a.log.Counts(ctx, auditstore.Query{Kinds: []string{"PREDICTION.MADE.FAILED", "EXPLANATION.MADE.FAILED"}, After: since})
+		if err != nil {
+			return nil, err
+		}
+		v.Denials, v.Failures = deny.Total, failures.Total
+	}
+	if _, ok := may(policy.ModelRead, "models"); ok {
+		if v.Models, err = a.store.CountModels(ctx, a.workspace); err != nil {
+			return nil, err
+		}
+	}
+	if _, ok := may(policy.Export, "failed_jobs"); ok {
+		if v.FailedJobs, err = a.store.CountFailedExports(ctx, a.workspace, milli(since)); err != nil {
+			return nil, err
+		}
+	}
+	if _, ok := may(policy.KeyManage, "expiring_keys"); ok {
+		if v.ExpiringKeys, err = a.expiringKeys(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if list, err := a.policies.Versions(ctx, a.workspace, 0, 1); err == nil && len(list) == 1 {
+		v.Policy = versionView(list[0], true)
+		if _, ok := may(policy.PolicyRead, "policy"); !ok {
+			v.Policy = PolicyVersion{Version: list[0].Number, Time: list[0].Created, Active: true}
+		}
+	}
+	slices.Sort(v.Hidden)
+	return v, nil
+}
+
+func (a *App) volumes(ctx context.Context, v *DashboardView, d policy.Decision, since int64) (err error) {
+	f := store.PredictionFilter{After: since}
+	if v.Predictions, v.Redactions, err = a.store.CountPredictions(ctx, a.workspace, f); err != nil {
+		return err
+	}
+	if v.Explanations, err = a.store.CountExplanations(ctx, a.workspace, since); err != nil {
+		return err
+	}
+	list, err := a.briefs(ctx, d.Obligations, f, Page{Limit: recentShown})
+	if err != nil {
+		return err
+	}
+	v.Recent = list.Items
+	return nil
+}
+
+func (a *App) expiringKeys(ctx context.Context) (n int64, err error) {
+	list, err := a.people.Keys(ctx, a.workspace)
+	if err != nil {
+		return 0, identityError(err)
+	}
+	now := a.now()
+	for _, k := range list {
+		if k.Disabled.IsZero() && !k.Expires.IsZero() && k.Expires.After(now) && k.Expires.Before(now.Add(expiresSoon)) {
+			n++
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,27 @@
+package app
+
+import (
+	"context"
+	"time"
+)
+
+// StatusView is what every page says in its frame: no decision is needed to know it, and
+// nothing in it is about anybody.
+type StatusView struct {
+	Size    int64     // entries in the log
+	Checked time.Time // zero where the whole log has not been checked yet
+	OK      bool
+	Policy  int64 // version in force
+}
+
+// Status tells the state of the log and the policy without reading the log.
+func (a *App) Status(ctx context.Context) StatusView {
+	var v StatusView
+	if h, err := a.health(ctx); err == nil {
+		v.Size, v.Checked, v.OK = h.Size, h.Checked, h.OK
+	}
+	if s, err := a.policies.Active(ctx, a.workspace); err == nil {
+		v.Policy = s.Version()
+	}
+	return v
+}
