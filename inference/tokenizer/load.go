@@ -29,10 +29,25 @@ func load(fsys fs.FS) (Tokenizer, error) {
 		return nil, fmt.Errorf("tokenizer: reading tokenizer.json: %w", err)
 	}
 	p, err := loadVocabulary(fsys)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("tokenizer: %w", nothingToRead(fsys))
+	} else if err != nil {
 		return nil, fmt.Errorf("tokenizer: reading vocab.txt: %w", err)
 	}
 	return p, nil
+}
+
+// otherFiles are files of tokenizers that come without a tokenizer.json.
+var otherFiles = []string{"source.spm", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "merges.txt", "vocab.json"}
+
+// nothingToRead says what a folder without a usable file has instead.
+func nothingToRead(fsys fs.FS) error {
+	for _, name := range otherFiles {
+		if _, err := fs.Stat(fsys, name); err == nil {
+			return fmt.Errorf("%w: the folder has %s without tokenizer.json; save the tokenizer in the fast format", ErrUnsupported, name)
+		}
+	}
+	return fmt.Errorf("%w: the folder has neither tokenizer.json nor vocab.txt; copy the tokenizer's files into it", ErrFormat)
 }
 
 // readFile refuses files above maxFileBytes without reading them whole.
@@ -230,9 +245,7 @@ type legacyConfig struct {
 // from vocab.txt and tokenizer_config.json.
 func loadVocabulary(fsys fs.FS) (*pipeline, error) {
 	raw, err := readFile(fsys, "vocab.txt")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: the folder has neither tokenizer.json nor vocab.txt", ErrFormat)
-	} else if err != nil {
+	if err != nil {
 		return nil, err
 	}
 	vocab, err := parseVocabulary(raw)

@@ -133,6 +133,9 @@ func TestHostileFilesAreRefused(t *testing.T) {
 	if _, err := Load(fstest.MapFS{}); !errors.Is(err, ErrFormat) {
 		t.Errorf("empty folder: %v", err)
 	}
+	if _, err := Load(fstest.MapFS{"source.spm": {}}); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("SentencePiece folder: %v", err)
+	}
 }
 
 func TestRegistryRefusesRepeats(t *testing.T) {
