@@ -13,7 +13,7 @@ import (
 func TestRefusals(t *testing.T) {
 	text, image := toyText(), toyImage()
 	other := toyText()
-	other.info.Task = "feature-extraction"
+	other.info.Task = "fill-mask"
 	for name, c := range map[string]struct {
 		r    Request
 		want error
@@ -23,7 +23,7 @@ func TestRefusals(t *testing.T) {
 		"no model":        {Request{Method: "saliency"}, ErrUnsuitable, "no model"},
 		"cam on text":     {Request{Model: text, Method: "grad-cam"}, ErrUnsuitable, "image"},
 		"heads on cnn":    {Request{Model: image, Method: "chefer"}, ErrUnsuitable, "no attention"},
-		"task":            {Request{Model: other, Method: "saliency"}, ErrUnsuitable, "feature-extraction"},
+		"task":            {Request{Model: other, Method: "saliency"}, ErrUnsuitable, "fill-mask"},
 		"label":           {Request{Model: text, Method: "saliency", Target: "wonderful"}, ErrTarget, "so-so"},
 		"index":           {Request{Model: text, Method: "saliency", Target: "3"}, ErrTarget, "0 to 2"},
 		"param":           {Request{Model: text, Method: "saliency", Params: map[string]any{"stepz": 1}}, ErrParam, "stepz"},
@@ -229,4 +229,26 @@ func (m tokenEngine) Run(ctx context.Context, batch []inference.Example, spec in
 		spec.Target = &flat
 	}
 	return m.toy.Run(ctx, batch, spec)
+}
+
+// An embedding is explained one dimension at a time.
+func TestEmbedding(t *testing.T) {
+	m := toyText()
+	m.info.Task, m.info.Labels = "feature-extraction", nil
+	r := Request{Model: m, Input: toyInputs["text"], Method: "integrated-gradients", Target: "1"}
+	if e := mustExplain(t, r); e.Target.Index != 1 || e.Target.Label != "1" || len(e.Metrics) < 3 {
+		t.Errorf("%+v", e.Target)
+	}
+	r.Target = ""
+	if e := mustExplain(t, r); e.Output == 0 {
+		t.Errorf("%+v", e)
+	}
+	r.Target = "3"
+	if _, err := Explain(context.Background(), r); !errors.Is(err, ErrTarget) {
+		t.Error(err)
+	}
+	r.Target, r.Params = "", map[string]any{"quantity": "prob"}
+	if _, err := Explain(context.Background(), r); !errors.Is(err, ErrParam) {
+		t.Error(err)
+	}
 }

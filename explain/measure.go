@@ -68,10 +68,13 @@ func (j *job) leading() *window {
 }
 
 // probability is the problem whose value is the class probability: figures are drops of probability, as ERASER
-// defines them, whatever scalar the attribution explains.
+// defines them, whatever scalar the attribution explains. An embedding has no classes: its value is taken as it is.
 func (p *Problem) probability() *Problem {
 	q := *p
 	q.Target = inference.Target{Index: p.Target.Index, Quantity: "prob"}
+	if p.Info.Task == "feature-extraction" {
+		q.Target.Quantity = "logit"
+	}
 	return &q
 }
 

@@ -105,9 +105,9 @@ func (m Method) suits(info inference.Info) error {
 		return fmt.Errorf("explain: %s works on %v models, %s is one for %s: %w", m.ID, m.Modalities, info.Name, info.Modality, ErrUnsuitable)
 	}
 	switch info.Task {
-	case "text-classification", "token-classification", "image-classification":
+	case "text-classification", "token-classification", "image-classification", "feature-extraction":
 	default:
-		return fmt.Errorf("explain: %s explains classifications, the task of %s is %q: %w", m.ID, info.Name, info.Task, ErrUnsuitable)
+		return fmt.Errorf("explain: %s explains classifications and embeddings, the task of %s is %q: %w", m.ID, info.Name, info.Task, ErrUnsuitable)
 	}
 	return m.Suitable(info)
 }

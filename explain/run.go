@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"vitrine/inference"
@@ -15,7 +16,8 @@ type window struct {
 	in       inference.Window
 	position []int // per token: index in the merged list of tokens
 	weight   float64
-	logits   []float32
+	logits   []float32 // the output as it is, of the shape beside it
+	shape    []int
 	problem  *Problem
 	found    *Attribution
 }
@@ -94,12 +96,17 @@ func (j *job) target(ctx context.Context) error {
 	for i, w := range j.windows {
 		batch[i] = w.in.Example
 	}
-	out, err := j.engine.Run(ctx, batch, inference.RunSpec{Threads: j.r.Threads})
-	if err != nil {
-		return err
+	var out []inference.Result
+	for chunk := range slices.Chunk(batch, 64) {
+		part, err := j.engine.Run(ctx, chunk, inference.RunSpec{Threads: j.r.Threads})
+		if err != nil {
+			return err
+		}
+		out = append(out, part...)
 	}
+	var err error
 	for i := range j.windows {
-		j.windows[i].logits = out[i].Output.Data
+		j.windows[i].logits, j.windows[i].shape = out[i].Output.Data, out[i].Output.Shape
 		for _, v := range out[i].Output.Data {
 			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
 				return fmt.Errorf("explain: the model's output is %v, which cannot be explained: %w", v, ErrNumber)

@@ -72,9 +72,12 @@ func chooseTarget(info inference.Info, ws []window, want string, params map[stri
 	c := choice{window: -1, shown: ExplTarget{Quantity: quantity}}
 	c.target.Quantity = quantity
 	var err error
-	if info.Task == "token-classification" {
+	switch info.Task {
+	case "token-classification":
 		err = c.chooseToken(info, ws, want)
-	} else {
+	case "feature-extraction":
+		err = c.chooseDimension(info, ws, want)
+	default:
 		err = c.chooseClass(info, ws, want)
 	}
 	if err != nil {
@@ -96,6 +99,36 @@ func chooseTarget(info inference.Info, ws []window, want string, params map[stri
 	}
 	c.shown.Label = label(info, c.shown.Index)
 	return c, nil
+}
+
+// chooseDimension settles the dimension of an embedding: the one with the largest absolute value unless one is named.
+// A checkpoint without pooling gives one vector a token; the first one, which sequence classifiers read, is explained.
+func (c *choice) chooseDimension(info inference.Info, ws []window, want string) error {
+	if c.target.Quantity != "logit" {
+		return fmt.Errorf("explain: parameter quantity: %s needs classes, %s gives an embedding; use logit, which is the value itself: %w", c.target.Quantity, info.Name, ErrParam)
+	}
+	values := ws[0].logits
+	if n := len(ws[0].shape); n == 2 {
+		values = values[:ws[0].shape[1]]
+		c.target.Index = []int{0}
+	}
+	if len(values) == 0 {
+		return fmt.Errorf("explain: %s gave no embedding: %w", info.Name, ErrUnsuitable)
+	}
+	best := 0
+	for i, v := range values {
+		if math.Abs(float64(v)) > math.Abs(float64(values[best])) {
+			best = i
+		}
+	}
+	if want != "" {
+		var err error
+		if best, err = strconv.Atoi(want); err != nil || best < 0 || best >= len(values) {
+			return fmt.Errorf("explain: target %q: %s gives %d dimensions, name one from 0 to %d: %w", clip(want), info.Name, len(values), len(values)-1, ErrTarget)
+		}
+	}
+	c.target.Index, c.shown.Index = append(c.target.Index, best), best
+	return nil
 }
 
 func label(info inference.Info, index int) string {
