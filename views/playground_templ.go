@@ -161,7 +161,7 @@ func PlaygroundPage(m Playground) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if m.Denied != nil {
-				templ_7745c5c3_Err = RefusalNote(*m.Denied, objectWords(ctx, m.Denied.Request.Object)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = RefusalNote(*m.Denied, ObjectWords(ctx, m.Denied.Request.Object)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -533,7 +533,7 @@ func matrix(m Policies) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var24 string
-				templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(actionName(ctx, row.Action))
+				templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(ActionName(ctx, row.Action))
 				if templ_7745c5c3_Err != nil {
 					return templ.Error{Err: templ_7745c5c3_Err, FileName: `policies.templ`, Line: 149, Col: 52}
 				}
@@ -587,7 +587,7 @@ func matrix(m Policies) templ.Component {
 							return templ_7745c5c3_Err
 						}
 						var templ_7745c5c3_Var28 string
-						templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs(i18n.T(ctx, "policies.edit-cell", "role", roleName(ctx, c.Role), "action", actionName(ctx, row.Action)) + ": " + effectName(ctx, c))
+						templ_7745c5c3_Var28, templ_7745c5c3_Err = templ.JoinStringErrs(i18n.T(ctx, "policies.edit-cell", "role", roleName(ctx, c.Role), "action", ActionName(ctx, row.Action)) + ": " + effectName(ctx, c))
 						if templ_7745c5c3_Err != nil {
 							return templ.Error{Err: templ_7745c5c3_Err, FileName: `policies.templ`, Line: 153, Col: 257}
 						}
@@ -815,7 +815,7 @@ func cellForm(f CellForm) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var36 string
-		templ_7745c5c3_Var36, templ_7745c5c3_Err = templ.JoinStringErrs(actionName(ctx, f.Action))
+		templ_7745c5c3_Var36, templ_7745c5c3_Err = templ.JoinStringErrs(ActionName(ctx, f.Action))
 		if templ_7745c5c3_Err != nil {
 			return templ.Error{Err: templ_7745c5c3_Err, FileName: `policies.templ`, Line: 201, Col: 80}
 		}
@@ -1528,7 +1528,7 @@ func rules(m Policies) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var81 string
-			templ_7745c5c3_Var81, templ_7745c5c3_Err = templ.JoinStringErrs(actionName(ctx, string(r.Action)))
+			templ_7745c5c3_Var81, templ_7745c5c3_Err = templ.JoinStringErrs(ActionName(ctx, string(r.Action)))
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `policies.templ`, Line: 291, Col: 87}
 			}

@@ -828,7 +828,7 @@ func DecisionPath(d policy.Decision, object, user string) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var45 string
-		templ_7745c5c3_Var45, templ_7745c5c3_Err = templ.JoinStringErrs(actionName(ctx, string(d.Request.Action)))
+		templ_7745c5c3_Var45, templ_7745c5c3_Err = templ.JoinStringErrs(ActionName(ctx, string(d.Request.Action)))
 		if templ_7745c5c3_Err != nil {
 			return templ.Error{Err: templ_7745c5c3_Err, FileName: `refused.templ`, Line: 146, Col: 81}
 		}
@@ -1019,7 +1019,7 @@ func refusedTitle(ctx context.Context, m Refused) string {
 	if m.Decision.Request.Context.Method != "" {
 		return i18n.T(ctx, "refused.title-method", "method", methodName(ctx, m.Decision.Request.Context.Method))
 	}
-	return i18n.T(ctx, "refused.title", "action", actionName(ctx, string(m.Decision.Request.Action)))
+	return i18n.T(ctx, "refused.title", "action", ActionName(ctx, string(m.Decision.Request.Action)))
 }
 
 func reasonTitle(ctx context.Context, d policy.Decision) string {
@@ -1042,7 +1042,7 @@ func reasonSentence(ctx context.Context, d policy.Decision, object string) strin
 		rule = d.Rule.ID
 	}
 	return i18n.T(ctx, "refused.say-"+d.Reason,
-		"role", strings.Join(roles, ", "), "action", actionName(ctx, string(d.Request.Action)),
+		"role", strings.Join(roles, ", "), "action", ActionName(ctx, string(d.Request.Action)),
 		"object", object, "rule", rule, "purpose", purposeName(ctx, d.Request.Context.Purpose),
 		"method", methodName(ctx, d.Request.Context.Method))
 }

@@ -18,7 +18,8 @@ func roleName(ctx context.Context, role string) string {
 	return i18n.Or(ctx, "name.role-"+role, role)
 }
 
-func actionName(ctx context.Context, action string) string {
+// ActionName is an action in words.
+func ActionName(ctx context.Context, action string) string {
 	return i18n.Or(ctx, "name.action-"+action, action)
 }
 
@@ -56,9 +57,9 @@ func paramName(ctx context.Context, name, help string) string {
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// objectWords writes an object of the policy ("model:sentiment-minilm") for
+// ObjectWords writes an object of the policy ("model:sentiment-minilm") for
 // people: the name without its kind, or the kind where it means all of them.
-func objectWords(ctx context.Context, object string) string {
+func ObjectWords(ctx context.Context, object string) string {
 	kind, name, ok := strings.Cut(object, ":")
 	if !ok || name == "" || name == "*" {
 		return i18n.Or(ctx, "name.object-"+kind, object)
@@ -126,9 +127,9 @@ func labelList(ctx context.Context, labels []string) string {
 	return strings.Join(labels, ", ")
 }
 
-// shortRef shortens the identifier of an actor or object to what tells rows
+// ShortRef shortens the identifier of an actor or object to what tells rows
 // apart; the whole of it stands in the canonical bytes.
-func shortRef(ref string) string {
+func ShortRef(ref string) string {
 	kind, id, ok := strings.Cut(ref, ":")
 	if !ok || len(id) <= 20 {
 		return ref
@@ -158,7 +159,7 @@ func indexRange(ctx context.Context, rows []EventRow) string {
 // entrySentence says an entry in one sentence.
 func entrySentence(ctx context.Context, m Entry) string {
 	s := i18n.Or(ctx, "name.event-"+m.Row.Code, m.Row.Code)
-	s = i18n.T(ctx, "audit.sentence", "what", s, "actor", shortRef(m.Row.Actor))
+	s = i18n.T(ctx, "audit.sentence", "what", s, "actor", ShortRef(m.Row.Actor))
 	if m.Purpose != "" {
 		s += i18n.T(ctx, "audit.sentence-purpose", "purpose", purposeName(ctx, m.Purpose))
 	}
@@ -211,3 +212,15 @@ func effectName(ctx context.Context, c Cell) string {
 	}
 	return i18n.T(ctx, "policies.none")
 }
+
+// NavName is the name of an entry of the navigation.
+func NavName(ctx context.Context, id string) string { return i18n.T(ctx, "nav."+id) }
+
+// MethodName is a method in words.
+func MethodName(ctx context.Context, id string) string { return methodName(ctx, id) }
+
+// PurposeName is a purpose in words.
+func PurposeName(ctx context.Context, id string) string { return purposeName(ctx, id) }
+
+// RecogniserName is a recogniser of personal data in words.
+func RecogniserName(ctx context.Context, id string) string { return recogniserName(ctx, id) }

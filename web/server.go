@@ -64,7 +64,7 @@ func New(cfg Config) (*Server, error) {
 	e.HTTPErrorHandler = s.fail
 	e.IPExtractor = s.extractor()
 	e.Pre(s.wrap)
-	e.Use(s.recover, s.harden, s.identify)
+	e.Use(s.recover, s.harden, s.identify, s.prefer)
 	e.GET(static.Prefix+"*", echo.WrapHandler(static.Handler()))
 	s.mount(e)
 	s.echo = e
