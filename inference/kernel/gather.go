@@ -51,7 +51,6 @@ func (g *gather) run(threads int, src, dst []float32, ep Epilogue) {
 		return
 	}
 	t := current.Load()
-	plain := t.fused || plainOperand(src)
 	pixels, panels := g.pixels(), panelsOf(g.weight.panels[0].N)
 	rows := min(gatherRows, pixels)
 	rowUnits := (pixels + rows - 1) / rows
@@ -64,14 +63,13 @@ func (g *gather) run(threads int, src, dst []float32, ep Epilogue) {
 	Parallel(threads, rowUnits*groups*colUnits, func(u int) {
 		p0 := u / (groups * colUnits) * rows
 		group, col := u/colUnits%groups, u%colUnits
-		g.unit(t, src, dst, ep, plain, p0, min(rows, pixels-p0), group, col*wide, min(wide, panels-col*wide))
+		g.unit(t, src, dst, ep, p0, min(rows, pixels-p0), group, col*wide, min(wide, panels-col*wide))
 	})
 }
 
 // unit computes the panels first..first+panels of one group for rows grid pixels from p0 on.
-func (g *gather) unit(t *table, src, dst []float32, ep Epilogue, plain bool, p0, rows, group, first, panels int) {
+func (g *gather) unit(t *table, src, dst []float32, ep Epilogue, p0, rows, group, first, panels int) {
 	b := g.weight.panels[group]
-	plain = t.fused || (plain && b.isPlain())
 	cg := b.K / len(g.taps)
 	lo := first * panelWidth
 	hi := min(b.N, lo+panels*panelWidth)
@@ -93,7 +91,7 @@ func (g *gather) unit(t *table, src, dst []float32, ep Epilogue, plain bool, p0,
 		for q := 0; q < panels; q += unitPanels {
 			w := min(unitPanels, panels-q)
 			at := (first + q) * panelWidth
-			t.gemm(rows, w, kc, *as, kc, b.data[at*b.K+k0*panelWidth:], b.K*panelWidth, out[q*panelWidth:], ldo, k0 > 0, plain)
+			t.gemm(rows, w, kc, *as, kc, b.data[at*b.K+k0*panelWidth:], b.K*panelWidth, out[q*panelWidth:], ldo, k0 > 0)
 		}
 	}
 	if direct {

@@ -3,27 +3,22 @@ package kernel
 import "math"
 
 // gemmGeneric is the portable tile. Operands are widened to float64 once, the chain values stay float64 variables that hold float32 values, and a step is
-// product (exact), sum, and one rounding; the rare sum that lies between two float32 values takes the exact way.
-func gemmGeneric(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load, plain bool) {
-	if k == 0 || k > depth || !plain {
+// product (exact), sum, and one rounding; the rare sum that lies between two float32 values takes the exact way. Where products may be so small that sums
+// of them can be subnormal and inexact at once, every step takes it.
+func gemmGeneric(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
+	if k == 0 || k > depth || rows == 1 {
 		gemmExact(rows, panels, k, a, lda, b, bs, c, ldc, load)
 		return
 	}
 	var wide [panelWidth / 4][depth * 4]float64
 	var pair [2 * depth]float64
 	for p := range panels {
-		for kk := range k {
-			v := (*[panelWidth]float32)(b[p*bs+kk*panelWidth:])
-			for q := range wide {
-				w := (*[4]float64)(wide[q][4*kk:])
-				w[0], w[1], w[2], w[3] = float64(v[4*q]), float64(v[4*q+1]), float64(v[4*q+2]), float64(v[4*q+3])
-			}
-		}
+		least := widenPanel(&wide, b[p*bs:], k)
 		for i := 0; i < rows; i += 2 {
 			next := min(i+1, rows-1) // an odd last row is computed twice
-			a0, a1 := a[i*lda:i*lda+k], a[next*lda:next*lda+k]
-			for kk := range k {
-				pair[2*kk], pair[2*kk+1] = float64(a0[kk]), float64(a1[kk])
+			if least+widenPair(pair[:2*k], a[i*lda:i*lda+k], a[next*lda:next*lda+k]) < leastExponents {
+				gemmExact(next-i+1, 1, k, a[i*lda:], lda, b[p*bs:], bs, c[i*ldc+p*panelWidth:], ldc, load)
+				continue
 			}
 			c0, c1 := c[i*ldc+p*panelWidth:], c[next*ldc+p*panelWidth:]
 			for q := range wide {
@@ -41,6 +36,41 @@ func gemmGeneric(rows, panels, k int, a []float32, lda int, b []float32, bs int,
 		}
 	}
 }
+
+// leastExponents is the least sum of the biased exponents of two factors whose product, of 48 digits, is a multiple of 2^-149. A sum of such products that
+// is subnormal is exact, so only the ties of normal numbers need care.
+const leastExponents = 2*127 - 149 + 46
+
+// widenPanel spreads k rows of a panel over four strips of four columns and returns the least biased exponent of a value that is not zero.
+func widenPanel(wide *[panelWidth / 4][depth * 4]float64, b []float32, k int) (exponent int) {
+	least := ^uint32(0)
+	for kk := range k {
+		v := (*[panelWidth]float32)(b[kk*panelWidth:])
+		for q := range wide {
+			w := (*[4]float64)(wide[q][4*kk:])
+			w[0], w[1], w[2], w[3] = float64(v[4*q]), float64(v[4*q+1]), float64(v[4*q+2]), float64(v[4*q+3])
+		}
+		for _, x := range v {
+			least = min(least, magnitude(x))
+		}
+	}
+	return int(least >> 24)
+}
+
+// widenPair interleaves two rows and returns the least biased exponent of a value that is not zero.
+func widenPair(pair []float64, a0, a1 []float32) (exponent int) {
+	least := ^uint32(0)
+	a1 = a1[:len(a0)]
+	for kk, v := range a0 {
+		w := a1[kk]
+		pair[2*kk], pair[2*kk+1] = float64(v), float64(w)
+		least = min(least, magnitude(v), magnitude(w))
+	}
+	return int(least >> 24)
+}
+
+// magnitude orders values by size, with the exponent in the top byte; zero comes last.
+func magnitude(x float32) uint32 { return math.Float32bits(x)<<1 - 1 }
 
 // A float64 whose low 29 bits are tie lies exactly between two normal float32 values.
 const tieMask, tie = 1<<29 - 1, 1 << 28
@@ -127,7 +157,7 @@ func chainsFast(a, b []float64, acc *[8]float64) (left, e int) {
 	return len(a) / 2, e
 }
 
-// gemmExact takes every operand, subnormal products included, one checked step at a time.
+// gemmExact takes every operand one checked step at a time.
 func gemmExact(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
 	for p := range panels {
 		for i := range rows {

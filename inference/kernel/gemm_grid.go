@@ -15,10 +15,9 @@ func gemmGrid(threads, m int, a []float32, lda int, b *Panel, c []float32, ldc i
 	cols := (panelsOf(b.N) + unitPanels - 1) / unitPanels
 	h := unitHeight(workers(threads), m, cols)
 	t := current.Load()
-	plain := t.fused || (m > 1 && b.isPlain() && plainRows(a, m, b.K, lda))
 	Parallel(threads, cols*((m+h-1)/h), func(u int) {
 		i0 := u / cols * h
-		gemmUnit(t, min(h, m-i0), a[i0*lda:], lda, b, u%cols*unitPanels, c, i0, ldc, ep, plain)
+		gemmUnit(t, min(h, m-i0), a[i0*lda:], lda, b, u%cols*unitPanels, c, i0, ldc, ep)
 	})
 }
 
@@ -31,20 +30,8 @@ func unitHeight(threads, m, cols int) int {
 	return max(h, 1)
 }
 
-func plainRows(a []float32, m, k, lda int) bool {
-	if lda == k {
-		return plainOperand(a[:m*k])
-	}
-	for i := range m {
-		if !plainOperand(a[i*lda : i*lda+k]) {
-			return false
-		}
-	}
-	return true
-}
-
 // gemmUnit computes rows i0.. of C and up to unitPanels panels from p0 on; a starts at its first row.
-func gemmUnit(t *table, rows int, a []float32, lda int, b *Panel, p0 int, c []float32, i0, ldc int, ep Epilogue, plain bool) {
+func gemmUnit(t *table, rows int, a []float32, lda int, b *Panel, p0 int, c []float32, i0, ldc int, ep Epilogue) {
 	k := b.K
 	panels := min(unitPanels, panelsOf(b.N)-p0)
 	j0 := p0 * panelWidth
@@ -58,7 +45,7 @@ func gemmUnit(t *table, rows int, a []float32, lda int, b *Panel, p0 int, c []fl
 	}
 	for k0 := 0; k0 < k || k0 == 0; k0 += depth {
 		kc := min(depth, k-k0)
-		t.gemm(rows, panels, kc, a[min(k0, len(a)):], lda, b.data[j0*k+k0*panelWidth:], k*panelWidth, out, ldo, k0 > 0, plain)
+		t.gemm(rows, panels, kc, a[min(k0, len(a)):], lda, b.data[j0*k+k0*panelWidth:], k*panelWidth, out, ldo, k0 > 0)
 	}
 	if tail {
 		for i := range rows {

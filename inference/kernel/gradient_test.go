@@ -73,7 +73,9 @@ func TestElementwiseDefinitions(t *testing.T) {
 		"length": func() { Add(d, a, b[:2]) },
 		"rows":   func() { Softmax(1, 2, 3, d, a, 1) },
 		"gemm":   func() { Gemm(1, 2, a, 3, Pack(b, 3, 1, false), d, 1, Epilogue{}) },
-		"conv":   func() { Conv2D(1, Conv{N: 1, H: 1, W: 1, C: 1, O: 1, KH: 2, KW: 1}, a, PackConv(b[:2], 1, 1, 2, 1, 1), d, Epilogue{}) },
+		"conv": func() {
+			Conv2D(1, Conv{N: 1, H: 1, W: 1, C: 1, O: 1, KH: 2, KW: 1}, a, PackConv(b[:2], 1, 1, 2, 1, 1), d, Epilogue{})
+		},
 	} {
 		func() {
 			defer func() {

@@ -95,7 +95,7 @@ func TestFMAIsExact(t *testing.T) {
 	}
 }
 
-// ties are plain operands with few digits and spread exponents, so that sums fall between two float32 values often.
+// ties are operands with few digits and spread exponents, so that sums fall between two float32 values often.
 func ties(r *rand.Rand, n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {

@@ -23,7 +23,7 @@ func amd64Tables() []*table {
 
 func avx2Table() *table {
 	return &table{
-		level: AVX2, gemm: gemmAVX2, fused: true,
+		level: AVX2, gemm: gemmAVX2,
 		add:          asm2(add_avx2),
 		sub:          asm2(sub_avx2),
 		mul:          asm2(mul_avx2),
@@ -57,7 +57,7 @@ func avx2Table() *table {
 
 func avx512Table() *table {
 	return &table{
-		level: AVX512, gemm: gemmAVX512, fused: true,
+		level: AVX512, gemm: gemmAVX512,
 		add:          asm2(add_avx512),
 		sub:          asm2(sub_avx512),
 		mul:          asm2(mul_avx512),
@@ -91,11 +91,11 @@ func avx512Table() *table {
 
 type gemmTile func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
 
-func gemmAVX512(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load, _ bool) {
+func gemmAVX512(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
 	gemmTiles(&gemmTiles_avx512, rows, panels, k, a, lda, b, bs, c, ldc, load)
 }
 
-func gemmAVX2(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load, _ bool) {
+func gemmAVX2(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
 	gemmTiles(&gemmTiles_avx2, rows, panels, k, a, lda, b, bs, c, ldc, load)
 }
 

@@ -77,8 +77,8 @@ func (vm *sim) table(level Level, built *[7][5]gemmTile) *table {
 		}
 	}
 	return &table{
-		level: level, fused: true,
-		gemm: func(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load, _ bool) {
+		level: level,
+		gemm: func(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
 			gemmTiles(&tiles, rows, panels, k, a, lda, b, bs, c, ldc, load)
 		},
 		add:      asm2(func(n int, dst, a, b *float32) { vm.run("add_"+v, n, nil, []*float32{dst, a, b}) }),
@@ -147,7 +147,7 @@ func TestListingsComputeTheSameBits(t *testing.T) {
 					got := random(r, (rows-1)*ldc+panels*panelWidth)
 					want := slices.Clone(got)
 					load := r.IntN(2) == 0
-					tb.gemm(rows, panels, k, a, lda, b, bs, got, ldc, load, false)
+					tb.gemm(rows, panels, k, a, lda, b, bs, got, ldc, load)
 					gemmExact(rows, panels, k, a, lda, b, bs, want, ldc, load)
 					equal(t, fmt.Sprint(tb.level, " tile ", rows, panels, k), got, want)
 				}

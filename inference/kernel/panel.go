@@ -1,35 +1,16 @@
 package kernel
 
-import (
-	"math"
-	"sync/atomic"
-)
-
 // panelWidth is the number of columns of one packed panel; it is the same on all levels, so packed weights can be shared.
 const panelWidth = 16
 
 // Panel is a matrix B (K,N) packed for Gemm: panels of 16 columns, each K rows of 16 values, the last one padded with zeros.
 type Panel struct {
-	K, N  int
-	data  []float32
-	plain atomic.Int32 // whether the values are plain operands: 0 not looked at yet, 1 yes, 2 no
+	K, N int
+	data []float32
 }
 
 // Bytes is the memory the packed values take.
 func (p *Panel) Bytes() int { return 4 * len(p.data) }
-
-// isPlain looks at the values on first use, which only the portable level has.
-func (p *Panel) isPlain() bool {
-	v := p.plain.Load()
-	if v == 0 {
-		v = 2
-		if plainOperand(p.data) {
-			v = 1
-		}
-		p.plain.Store(v)
-	}
-	return v == 1
-}
 
 func panelsOf(n int) int { return (n + panelWidth - 1) / panelWidth }
 
@@ -70,16 +51,4 @@ func packTransposed(out, b []float32, k, w int) {
 			out[r*panelWidth+c] = v
 		}
 	}
-}
-
-// plainOperand reports that every value is zero or at least 2^-50 in size. Products of two such operands are multiples of 2^-149, so the float64 step of
-// the generic chain cannot be rounded twice among the subnormal numbers, which lets it leave that check out.
-func plainOperand(x []float32) bool {
-	const least = (127 - 50) << 23
-	for _, v := range x {
-		if b := math.Float32bits(v) &^ (1 << 31); b-1 < least-1 {
-			return false
-		}
-	}
-	return true
 }

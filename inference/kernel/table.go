@@ -5,9 +5,8 @@ package kernel
 type table struct {
 	level Level
 	// gemm computes rows×(16·panels) elements of C for any rows and panels: c (row stride ldc) gets, or when load is set continues, the chains over
-	// k elements of a (row stride lda) and of panels b (bs elements apart). plain says that a and b are plain operands (only the generic tile asks).
-	gemm  func(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load, plain bool)
-	fused bool // the tile needs no plain operands
+	// k elements of a (row stride lda) and of panels b (bs elements apart).
+	gemm func(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool)
 
 	add, sub, mul, div func(dst, a, b []float32)
 	scale, divide      func(dst, a []float32, s float32)          // a*s, a/s
