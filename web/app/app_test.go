@@ -281,7 +281,7 @@ func TestRefusalsAreRecordedAndPacked(t *testing.T) {
 	if err := os.WriteFile(path, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	checkPack(t, path, x.Total)
+	checkPack(t, path, x.Total, 3)
 	list := events(t, a)
 	for code, want := range map[string]int{"EXPLANATION.MADE.DENIED": 1, "PREDICTION.MADE.DENIED": 1, "AUDIT.READ.DENIED": 1, "EXPORT.MADE.OK": 1, "EXPORT.READ.OK": 1} {
 		if got := count(list, code); got != want {
@@ -612,7 +612,13 @@ func TestSeedDemo(t *testing.T) {
 }
 
 // checkPack verifies an evidence pack as `vitrine verify` does.
-func checkPack(t testing.TB, path string, entries int64) {
+func checkPack(t testing.TB, path string, entries, refusals int64) {
 	t.Helper()
-	_, _ = report.Format, entries
+	r, err := report.VerifyPack(path, report.VerifyOptions{Redecider: &policy.Redecider{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != report.Fine || r.Events != entries || r.Refusals != refusals {
+		t.Fatalf("%+v", r)
+	}
 }

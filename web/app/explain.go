@@ -2,9 +2,14 @@ package app
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -70,6 +75,22 @@ func (a *App) mayExplain(ctx context.Context, w *run, r *ExplainRequest, predict
 	})
 	w.explained = d
 	return err
+}
+
+// explainable refuses what a model's description alone rules out: a method that does not
+// suit it, and a class that it does not have.
+func explainable(info inference.Info, r ExplainRequest) error {
+	m, _ := explain.Lookup(r.Method)
+	if ok, why := suits(info, m); !ok {
+		return fail(ErrUnsuitable, "choose another method", "%s on %s: %s", m.ID, info.Name, why)
+	}
+	if r.Target == "" || info.Task == "token-classification" || slices.Contains(info.Labels, r.Target) {
+		return nil
+	}
+	if n, err := strconv.Atoi(r.Target); err == nil && n >= 0 && n < len(info.Labels) {
+		return nil
+	}
+	return fail(ErrUnknownLabel, "use one of "+strings.Join(info.Labels, ", ")+", or an index", "%s has no label %q", info.Name, clip(r.Target))
 }
 
 func methodIDs() string {
@@ -142,14 +163,46 @@ func explainError(err error) error {
 	return inputError(err)
 }
 
-// keptExplanation is the JSON that is kept, encrypted: the whole view and the values
-// that its own JSON leaves out.
+// keptExplanation is the JSON that is kept, encrypted: the view and the values that its
+// own JSON leaves out. keptTensors is kept beside it, since lists do without.
 type keptExplanation struct {
-	View      ExplanationView   `json:"view"`
-	TokenWord []int             `json:"token_word"`
-	Token     []float64         `json:"token"`
-	Map       *inference.Tensor `json:"map,omitempty"`
-	Attention *inference.Tensor `json:"attention,omitempty"`
+	View      ExplanationView `json:"view"`
+	TokenWord []int           `json:"token_word"`
+	Token     []float64       `json:"token"`
+}
+
+type keptTensors struct {
+	Map       *keptTensor `json:"map,omitempty"`
+	Attention *keptTensor `json:"attention,omitempty"`
+}
+
+// keptTensor holds its values as little-endian float32: exact, and a third of their size
+// as text.
+type keptTensor struct {
+	Shape []int  `json:"shape"`
+	Data  []byte `json:"data"`
+}
+
+func keepTensor(t *inference.Tensor) *keptTensor {
+	if t == nil {
+		return nil
+	}
+	k := &keptTensor{Shape: t.Shape, Data: make([]byte, 0, 4*len(t.Data))}
+	for _, x := range t.Data {
+		k.Data = binary.LittleEndian.AppendUint32(k.Data, math.Float32bits(x))
+	}
+	return k
+}
+
+func (k *keptTensor) tensor() *inference.Tensor {
+	if k == nil {
+		return nil
+	}
+	t := &inference.Tensor{Shape: k.Shape, Data: make([]float32, len(k.Data)/4)}
+	for i := range t.Data {
+		t.Data[i] = math.Float32frombits(binary.LittleEndian.Uint32(k.Data[4*i:]))
+	}
+	return t
 }
 
 // recordExplanation keeps an explanation and its log entry, both or neither.
@@ -214,7 +267,7 @@ func (a *App) recordExplanation(ctx context.Context, w *run, of *store.Predictio
 }
 
 func (a *App) explanationRow(ctx context.Context, w *run, of *store.Prediction, v *ExplanationView) (*store.Explanation, error) {
-	kept := keptExplanation{View: *v, Token: v.Token, Map: v.Map, Attention: v.Attention}
+	kept := keptExplanation{View: *v, Token: v.Token}
 	kept.View.Record = nil // kept beside it
 	kept.View.Attributions = nil
 	for _, t := range v.Tokens {
@@ -232,6 +285,15 @@ func (a *App) explanationRow(ctx context.Context, w *run, of *store.Prediction, 
 	}
 	if row.Result, err1 = a.seal(ctx, place{of.Subject, v.ID, "result"}, result); err1 != nil {
 		return nil, err1
+	}
+	if v.Map != nil || v.Attention != nil {
+		tensors, err := json.Marshal(keptTensors{keepTensor(v.Map), keepTensor(v.Attention)})
+		if err != nil {
+			return nil, fmt.Errorf("app: encoding an explanation: %w", err)
+		}
+		if row.Tensors, err = a.seal(ctx, place{of.Subject, v.ID, "tensors"}, tensors); err != nil {
+			return nil, err
+		}
 	}
 	if row.Record, err1 = a.seal(ctx, place{of.Subject, v.ID, "record"}, v.Record); err1 != nil {
 		return nil, err1

@@ -149,19 +149,26 @@ func (a *App) methodView(c identity.Caller, row *store.Model, info inference.Inf
 		view := decisionView(d)
 		v.Denial, v.Decision = d.Reason, &view
 	}
-	if !slices.ContainsFunc(explain.Suited(info), func(s explain.Method) bool { return s.ID == m.ID }) {
-		v.Why = "it does not explain models for " + info.Task
-		if !slices.Contains(m.Modalities, info.Modality) {
-			v.Why = fmt.Sprintf("it works on %s models", strings.Join(m.Modalities, " and "))
-		} else if err := m.Suitable(info); err != nil {
-			v.Why = plain(err)
-		}
+	if v.Suitable, v.Why = suits(info, m); !v.Suitable {
 		return v
 	}
-	v.Suitable = true
 	if params, err := m.Resolve(nil); err == nil {
 		cost := m.Cost(info, typicalTokens, params)
 		v.Forwards, v.Gradients, v.Seconds = cost.Forwards, cost.Gradients, cost.Seconds
 	}
 	return v
+}
+
+// suits says whether a method explains a model, and why not.
+func suits(info inference.Info, m explain.Method) (ok bool, why string) {
+	if slices.ContainsFunc(explain.Suited(info), func(s explain.Method) bool { return s.ID == m.ID }) {
+		return true, ""
+	}
+	if !slices.Contains(m.Modalities, info.Modality) {
+		return false, fmt.Sprintf("it works on %s models", strings.Join(m.Modalities, " and "))
+	}
+	if err := m.Suitable(info); err != nil {
+		return false, plain(err)
+	}
+	return false, "it does not explain models for " + info.Task
 }

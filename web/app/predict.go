@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,15 +51,21 @@ func (a *App) Predict(ctx context.Context, c identity.Caller, r PredictRequest) 
 			return nil, err
 		}
 	}
+	model, err := a.model(w.row)
+	if err != nil {
+		return nil, a.failed(ctx, w, "load", err)
+	}
+	if r.Explain != nil {
+		// What can be known to fail must not leave a prediction behind.
+		if err := explainable(model.Info(), *r.Explain); err != nil {
+			return nil, a.failed(ctx, w, "explain", err)
+		}
+	}
 	if w.input, err = protect(w.decision.Obligations, r.Text, r.Pair, r.Image); err != nil {
 		return nil, a.failed(ctx, w, "protect", err)
 	}
 	if err := fits(w.row, w.input); err != nil {
 		return nil, a.failed(ctx, w, "protect", err)
-	}
-	model, err := a.model(w.row)
-	if err != nil {
-		return nil, a.failed(ctx, w, "load", err)
 	}
 	answer, err := a.infer(ctx, model, w.input.seen)
 	if err != nil {
@@ -185,10 +192,11 @@ func (w *run) keep(p *inference.Prediction) *PredictionView {
 	return v
 }
 
-// sealedInput and sealedOutput are the JSON that is kept, encrypted.
+// sealedInput and sealedOutput are the JSON that is kept, encrypted. A picture is kept
+// beside it, and named by its SHA-256, so that one commitment covers both.
 type sealedInput struct {
 	InputView
-	Image []byte `json:"image,omitempty"`
+	Picture string `json:"picture,omitempty"`
 }
 
 type sealedOutput struct {
@@ -211,7 +219,11 @@ func (a *App) record(ctx context.Context, w *run, subject string, v *PredictionV
 	if err != nil {
 		return nil, err
 	}
-	input, err1 := json.Marshal(sealedInput{w.input.kept, w.input.image})
+	in := sealedInput{InputView: w.input.kept}
+	if w.input.image != nil {
+		in.Picture = fmt.Sprintf("%x", sha256.Sum256(w.input.image))
+	}
+	input, err1 := json.Marshal(in)
 	words := make([]int, len(v.Tokens))
 	for i, t := range v.Tokens {
 		words[i] = t.Word
@@ -227,7 +239,13 @@ func (a *App) record(ctx context.Context, w *run, subject string, v *PredictionV
 		Task: v.Task, Modality: v.Input.Modality, Purpose: v.Purpose, DataClass: v.DataClass,
 		Masked: int64(len(v.Input.Masked)), Decision: string(decision), Event: ulid.Make().String(), Seconds: v.Seconds,
 	}
+	if row.LabelIndex, err = a.labelIndex(ctx, best(v)); err != nil {
+		return nil, err
+	}
 	fields := map[string][]byte{"input": input, "output": output}
+	if w.input.image != nil {
+		fields["picture"] = w.input.image
+	}
 	if w.input.clear {
 		fields["clear"], err = json.Marshal(sealedInput{InputView: InputView{Modality: "text", Text: w.input.seen.Text, Pair: w.input.seen.Pair}})
 		if err != nil {
@@ -244,6 +262,8 @@ func (a *App) record(ctx context.Context, w *run, subject string, v *PredictionV
 			row.Input = sealed
 		case "output":
 			row.Output = sealed
+		case "picture":
+			row.Picture = sealed
 		case "clear":
 			row.Clear = sealed
 		}
@@ -269,6 +289,26 @@ func (a *App) record(ctx context.Context, w *run, subject string, v *PredictionV
 	}
 	v.Receipt = a.receipt(promise)
 	return row, nil
+}
+
+// best is the label that lists show: that of the best class.
+func best(v *PredictionView) string {
+	if len(v.Output.Labels) == 0 {
+		return ""
+	}
+	return v.Output.Labels[0].Label
+}
+
+// labelIndex is the keyed hash that a list finds a label by; "" for no label.
+func (a *App) labelIndex(ctx context.Context, label string) (string, error) {
+	if label == "" {
+		return "", nil
+	}
+	own, err := a.ownKey(ctx, subjectLabels)
+	if err != nil {
+		return "", err
+	}
+	return audit.Commit(own, "label", []byte(label))[:32], nil
 }
 
 // event is a log entry about this run.

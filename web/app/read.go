@@ -66,11 +66,11 @@ func (a *App) Prediction(ctx context.Context, c identity.Caller, id string) (*Pr
 			return nil, err
 		}
 		// Figures of a brief follow the same rule as the explanation behind it.
-		o, err := a.explanationObligations(c, row, e.Method, d)
+		o, _, err := a.explanationObligations(c, row, e.Method, d)
 		if err != nil {
+			v.ExplanationsWithheld++
 			continue
 		}
-		x.Token, x.Map, x.Attention = nil, nil, nil
 		revealExplanation(o, x)
 		v.Explanations = append(v.Explanations, x.brief())
 	}
@@ -135,7 +135,13 @@ func (a *App) storedInput(ctx context.Context, row *store.Prediction) (*protecte
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return nil, fmt.Errorf("app: reading the input of %s: %w", row.ID, err)
 	}
-	p := &protected{kept: in.InputView, image: in.Image, seen: inference.Input{Text: in.Text, Pair: in.Pair, Image: in.Image}}
+	p := &protected{kept: in.InputView, seen: inference.Input{Text: in.Text, Pair: in.Pair}}
+	if row.Picture != nil {
+		if p.image, err = a.unseal(ctx, place{row.Subject, row.ID, "picture"}, row.Picture); err != nil {
+			return nil, err
+		}
+		p.seen.Image = p.image
+	}
 	if row.Clear == nil {
 		return p, nil
 	}
@@ -183,6 +189,13 @@ func (a *App) Predictions(ctx context.Context, c identity.Caller, q PredictionQu
 		}
 	}
 	f := store.PredictionFilter{Model: q.Model, Purpose: q.Purpose, Actor: q.Actor, After: milli(q.After), Until: milli(q.Until)}
+	if q.Label != "" {
+		index, err := a.labelIndex(ctx, q.Label)
+		if err != nil {
+			return nil, err
+		}
+		f.LabelIndexes = []string{index}
+	}
 	list, err := a.briefs(ctx, d.Obligations, f, q.Page)
 	if err != nil {
 		return nil, err
@@ -251,8 +264,8 @@ func (a *App) brief(ctx context.Context, o policy.Obligations, row *store.Predic
 
 // explanationObligations are what a reader of an explanation is held to: those of
 // reading, and where the reader may also explain, those of explaining. A method or level
-// that the reader's rule forbids is an error.
-func (a *App) explanationObligations(c identity.Caller, row *store.Prediction, method string, read policy.Decision) (policy.Obligations, error) {
+// that the reader's rule forbids is an error. The decision is that on explaining.
+func (a *App) explanationObligations(c identity.Caller, row *store.Prediction, method string, read policy.Decision) (policy.Obligations, policy.Decision, error) {
 	d := a.decide(ask{caller: c, action: policy.Explain, object: "model:" + row.ModelName,
 		context: policy.Context{Purpose: row.Purpose, DataClass: row.DataClass, Method: method}})
 	o := read.Obligations
@@ -260,12 +273,12 @@ func (a *App) explanationObligations(c identity.Caller, row *store.Prediction, m
 	case d.Allow:
 		o = stricter(o, d.Obligations)
 	case d.Reason != policy.ReasonNoRule:
-		return o, &Denied{Decision: decisionView(d)}
+		return o, d, &Denied{Decision: decisionView(d)}
 	}
 	if o.Level() == policy.LevelNone || !o.AllowsMethod(method) {
-		return o, &Denied{Decision: decisionView(read)}
+		return o, d, &Denied{Decision: decisionView(read)}
 	}
-	return o, nil
+	return o, d, nil
 }
 
 // Explanation returns a stored explanation as the caller may see it.
@@ -284,9 +297,13 @@ func (a *App) Explanation(ctx context.Context, c identity.Caller, id string) (*E
 	if err != nil {
 		return nil, err
 	}
-	o, err := a.explanationObligations(c, row, e.Method, d)
+	o, refusal, err := a.explanationObligations(c, row, e.Method, d)
 	if err != nil {
-		return nil, err
+		if refusal.Allow {
+			return nil, err // the rule of reading withholds it: there is no refusal to record
+		}
+		q := ask{caller: c, action: policy.Explain, denied: "PREDICTION.READ.DENIED"}
+		return nil, a.refuse(ctx, q, refusal)
 	}
 	v, err := a.unsealExplanation(ctx, e)
 	if err != nil {
@@ -316,7 +333,19 @@ func (a *App) unsealExplanation(ctx context.Context, e *store.Explanation) (*Exp
 	}
 	v := &kept.View
 	v.Tokens = withWords(v.Tokens, kept.TokenWord)
-	v.Token, v.Map, v.Attention, v.RecordHash = kept.Token, kept.Map, kept.Attention, e.RecordHash
+	v.Token, v.RecordHash = kept.Token, e.RecordHash
+	if e.Tensors == nil {
+		return v, nil
+	}
+	raw, err = a.unseal(ctx, place{e.Subject, e.ID, "tensors"}, e.Tensors)
+	if err != nil {
+		return nil, err
+	}
+	var tensors keptTensors
+	if err := json.Unmarshal(raw, &tensors); err != nil {
+		return nil, fmt.Errorf("app: reading explanation %s: %w", e.ID, err)
+	}
+	v.Map, v.Attention = tensors.Map.tensor(), tensors.Attention.tensor()
 	return v, nil
 }
 

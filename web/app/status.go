@@ -3,6 +3,10 @@ package app
 import (
 	"context"
 	"time"
+
+	"vitrine/explain"
+	"vitrine/policy"
+	"vitrine/policy/identity"
 )
 
 // StatusView is what every page says in its frame: no decision is needed to know it, and
@@ -24,4 +28,21 @@ func (a *App) Status(ctx context.Context) StatusView {
 		v.Policy = s.Version()
 	}
 	return v
+}
+
+// LogHealth is the log's state as the last check found it; it checks nothing anew.
+func (a *App) LogHealth(ctx context.Context, c identity.Caller) (*HealthView, error) {
+	if _, err := a.allow(ctx, ask{caller: c, action: policy.AuditRead, denied: "AUDIT.READ.DENIED"}); err != nil {
+		return nil, err
+	}
+	return a.health(ctx)
+}
+
+// MethodIDs lists the explanation methods of this program, for rules that forbid some.
+func (a *App) MethodIDs() []string {
+	var ids []string
+	for _, m := range explain.Methods() {
+		ids = append(ids, m.ID)
+	}
+	return ids
 }

@@ -12,6 +12,9 @@ import (
 // the account that somebody tried to sign in to.
 const subjectSignIn = "system:sign-in"
 
+// The subject whose key hides which label a prediction got.
+const subjectLabels = "system:labels"
+
 // subject returns the opaque id of the person that a caller names, or of a fresh one
 // for "", with the key that everything kept about them hangs on.
 func (a *App) subject(ctx context.Context, name string) (id string, key []byte, err error) {

@@ -155,6 +155,8 @@ type PredictionView struct {
 	Seconds      float64                `json:"seconds"`
 	Explanation  *ExplanationView       `json:"explanation,omitempty"`
 	Explanations []ExplanationBrief     `json:"explanations,omitempty"`
+	// ExplanationsWithheld counts the explanations that the reader's rule keeps back.
+	ExplanationsWithheld int `json:"explanations_withheld,omitempty"`
 }
 
 // PredictionBrief is one row of a list of predictions.

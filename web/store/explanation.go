@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Explanation is one explanation of a prediction. Result and Record are sealed.
+// Explanation is one explanation of a prediction. Result, Tensors and Record are sealed.
 type Explanation struct {
 	ID            string `gorm:"primaryKey"`
 	Workspace     string
@@ -16,6 +16,7 @@ type Explanation struct {
 	Method        string
 	MethodVersion string
 	Result        []byte
+	Tensors       []byte // large values; nil where there are none
 	Record        []byte
 	RecordHash    string
 	Decision      string // JSON
@@ -32,10 +33,10 @@ func (s *Store) Explanation(ctx context.Context, workspace, id string) (*Explana
 }
 
 // ExplanationsOf lists the explanations of one prediction, oldest first, without
-// their records.
+// their tensors and records.
 func (s *Store) ExplanationsOf(ctx context.Context, workspace, prediction string) ([]Explanation, error) {
 	var list []Explanation
-	err := s.db.Read(ctx).Omit("record").Where("workspace = ? AND prediction = ?", workspace, prediction).
+	err := s.db.Read(ctx).Omit("record", "tensors").Where("workspace = ? AND prediction = ?", workspace, prediction).
 		Order("id").Limit(MaxPage).Find(&list).Error
 	if err != nil {
 		return nil, fmt.Errorf("store: listing explanations: %w", err)

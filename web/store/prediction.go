@@ -7,8 +7,10 @@ import (
 	"gorm.io/gorm"
 )
 
-// Prediction is one answer of a model. Input, Clear and Output are sealed; Clear is
-// there only where the rule let the model see more than what is stored.
+// Prediction is one answer of a model. Input, Picture, Clear and Output are sealed;
+// Clear is there only where the rule let the model see more than what is stored.
+// LabelIndex is a keyed hash of the best label, so that equal labels can be found
+// without the table holding one; erasing a person empties it with the rest.
 type Prediction struct {
 	ID           string `gorm:"primaryKey"`
 	Workspace    string
@@ -23,8 +25,10 @@ type Prediction struct {
 	Purpose      string
 	DataClass    string
 	Input        []byte
+	Picture      []byte
 	Clear        []byte
 	Output       []byte
+	LabelIndex   string
 	Masked       int64
 	Decision     string // JSON
 	Event        string // ULID of the log entry
@@ -35,6 +39,7 @@ type Prediction struct {
 // are Unix milliseconds, After included.
 type PredictionFilter struct {
 	Model, Purpose, Actor string
+	LabelIndexes          []string // any of them; nil = all, empty = none
 	After, Until          int64
 }
 
@@ -45,6 +50,9 @@ func (f PredictionFilter) apply(q *gorm.DB, workspace string) *gorm.DB {
 	}
 	if f.Actor != "" {
 		q = q.Where("actor = ?", f.Actor)
+	}
+	if f.LabelIndexes != nil {
+		q = q.Where("label_index IN ?", f.LabelIndexes)
 	}
 	if f.After != 0 {
 		q = q.Where("created >= ?", f.After)
@@ -63,11 +71,11 @@ func (s *Store) Prediction(ctx context.Context, workspace, id string) (*Predicti
 	return one[Prediction](s.db.Read(ctx).Where("workspace = ? AND id = ?", workspace, id))
 }
 
-// Predictions lists predictions, newest first, starting behind the id before ("" =
+// Predictions lists predictions without their pictures, newest first, starting behind the id before ("" =
 // at the newest). more says whether further ones follow.
 func (s *Store) Predictions(ctx context.Context, workspace string, f PredictionFilter, before string, n int) (list []Prediction, more bool, err error) {
 	n = limit(n)
-	q := f.apply(s.db.Read(ctx), workspace).Omit("clear")
+	q := f.apply(s.db.Read(ctx), workspace).Omit("clear", "picture")
 	if before != "" {
 		q = q.Where("id < ?", before)
 	}
