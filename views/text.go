@@ -200,14 +200,14 @@ func methodList(ctx context.Context, ids []string) string {
 
 // effectName says a cell in one word, for its link.
 func effectName(ctx context.Context, c Cell) string {
-	switch {
-	case c.Inherited != "" && c.Effect == "allow":
+	switch c.State {
+	case policy.CellInherited:
 		return i18n.T(ctx, "policies.inherited")
-	case c.Effect == "allow" && c.Condition != "":
+	case policy.CellConditional:
 		return i18n.T(ctx, "policies.allow-if")
-	case c.Effect == "allow":
+	case policy.CellAllow:
 		return i18n.T(ctx, "policies.allow")
-	case c.Effect == "deny":
+	case policy.CellDeny:
 		return i18n.T(ctx, "policies.deny")
 	}
 	return i18n.T(ctx, "policies.none")

@@ -106,17 +106,18 @@ func entry(s views.Shell) views.Entry {
 }
 
 func policies(s views.Shell) views.Policies {
-	cell := func(role, effect, cond, inherited string) views.Cell {
-		return views.Cell{Role: role, Effect: effect, Condition: cond, Inherited: inherited}
+	cell := func(role, state string, rules ...policy.Rule) views.Cell {
+		return views.Cell{Role: role, State: state, Rules: rules}
 	}
+	masking := policy.Rule{ID: "r-002", Subject: "role:analyst", Effect: "allow", Obligations: policy.Obligations{Mask: []string{"email"}, ForbidMethods: []string{"attention"}}}
 	return views.Policies{
 		Shell: as(s, "admin", "policies"), Version: 42, Hash: digestB, Author: "a.novak", Reason: "Auditors prove decisions; they do not need the words.", Time: noon, CanEdit: true,
 		Roles: []string{"analyst", "auditor", "admin"},
 		Groups: []views.ActionGroup{
 			{Name: "predictions", Actions: []views.ActionRow{
-				{Action: "predict", Cells: []views.Cell{cell("analyst", "allow", "purpose in {research}", ""), cell("auditor", "none", "", ""), cell("admin", "allow", "", "")}},
-				{Action: "explain", Cells: []views.Cell{{Role: "analyst", Effect: "allow", Duties: policy.Obligations{Mask: []string{"email"}, ForbidMethods: []string{"attention"}}}, cell("auditor", "deny", "", ""), cell("admin", "allow", "", "analyst")}}}},
-			{Name: "evidence", Actions: []views.ActionRow{{Action: "audit.read", Cells: []views.Cell{cell("analyst", "none", "", ""), cell("auditor", "allow", "", ""), cell("admin", "allow", "", "")}}}},
+				{Action: "predict", Cells: []views.Cell{cell("analyst", policy.CellConditional, masking, *deniedByRule().Rule), cell("auditor", policy.CellNone), cell("admin", policy.CellAllow)}},
+				{Action: "explain", Cells: []views.Cell{cell("analyst", policy.CellAllow, masking), cell("auditor", policy.CellDeny), cell("admin", policy.CellInherited)}}}},
+			{Name: "evidence", Actions: []views.ActionRow{{Action: "audit.read", Cells: []views.Cell{cell("analyst", policy.CellNone), cell("auditor", policy.CellAllow), cell("admin", policy.CellAllow)}}}},
 		},
 		Rules:    []policy.Rule{{ID: "r-001", Subject: "role:analyst", Object: "model:*", Action: policy.Predict, Effect: "allow", Condition: "purpose in {research}"}, *deniedByRule().Rule},
 		Versions: []views.PolicyVersion{{Version: 42, Hash: digestB, Author: "a.novak", Reason: "Auditors prove decisions.", Time: noon, Active: true}, {Version: 41, Hash: digestA, Author: "chen.yu", Reason: "First version.", Time: noon}},

@@ -1,0 +1,144 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"vitrine/policy"
+	"vitrine/policy/privacy"
+	"vitrine/views"
+	"vitrine/web/app"
+)
+
+func init() {
+	page(http.MethodGet, "/policies", policy.PolicyRead, policiesPage)
+	page(http.MethodPost, "/policies", policy.PolicyEdit, policyChangePage)
+}
+
+// actionGroups are the blocks of the matrix, in order.
+var actionGroups = []struct {
+	name    string
+	actions []policy.Action
+}{
+	{"predictions", []policy.Action{policy.Predict, policy.Generate, policy.Explain, policy.PredictionRead, policy.PredictionReveal}},
+	{"models", []policy.Action{policy.ModelRead, policy.ModelAdd, policy.ModelApprove}},
+	{"evidence", []policy.Action{policy.AuditRead, policy.Export}},
+	{"policy", []policy.Action{policy.PolicyRead, policy.PolicyEdit, policy.PolicyApprove}},
+	{"people", []policy.Action{policy.UserManage, policy.KeyManage, policy.PrivacyManage, policy.ReviewDecide, policy.JobManage}},
+}
+
+// dutiful are the actions whose rules can carry obligations.
+var dutiful = map[policy.Action]bool{policy.Predict: true, policy.Generate: true, policy.Explain: true, policy.PredictionRead: true}
+
+func policiesPage(c *Context) error {
+	v, err := c.App.Policy(c.Ctx(), c.Caller)
+	if err != nil {
+		return err
+	}
+	m := c.policies(v)
+	m.Changed = c.QueryParam("changed")
+	role, action := c.QueryParam("role"), policy.Action(c.QueryParam("action"))
+	if m.CanEdit && policy.KnownRole(role) && action.Known() {
+		m.Edit = c.cellForm(v, role, action)
+	}
+	return c.Page(http.StatusOK, views.PoliciesPage(m))
+}
+
+func (c *Context) policies(v *app.PolicyView) views.Policies {
+	m := views.Policies{Shell: c.shell("policies"), Version: v.Version, Hash: v.Hash, Author: c.actor(v.Author), Reason: v.Reason, Time: v.Time,
+		Roles: v.Roles, Rules: v.Rules, Warnings: v.Warnings}
+	m.CanEdit = c.App.May(c.Ctx(), c.Caller, string(policy.PolicyEdit), "policy:"+strconv.FormatInt(v.Version, 10)).Effect == policy.EffectAllow
+	for _, g := range actionGroups {
+		group := views.ActionGroup{Name: g.name}
+		for _, a := range g.actions {
+			row := views.ActionRow{Action: string(a)}
+			for _, role := range v.Roles {
+				row.Cells = append(row.Cells, cellOf(v, role, a))
+			}
+			group.Actions = append(group.Actions, row)
+		}
+		m.Groups = append(m.Groups, group)
+	}
+	for _, x := range v.Versions {
+		m.Versions = append(m.Versions, views.PolicyVersion{Version: x.Version, Hash: x.Hash, Author: c.actor(x.Author), Reason: x.Reason, Time: x.Time, Active: x.Active})
+	}
+	return m
+}
+
+func cellOf(v *app.PolicyView, role string, a policy.Action) views.Cell {
+	for _, x := range v.Cells {
+		if x.Role == role && x.Action == string(a) {
+			return views.Cell{Role: role, State: x.State, Rules: x.Rules}
+		}
+	}
+	return views.Cell{Role: role, State: policy.CellNone}
+}
+
+// cellForm is the form of one cell as it stands.
+func (c *Context) cellForm(v *app.PolicyView, role string, action policy.Action) *views.CellForm {
+	f := &views.CellForm{Base: v.Version, Role: role, Action: string(action), Effect: "none", Duties: dutiful[action]}
+	var o policy.Obligations
+	for _, r := range cellOf(v, role, action).Rules {
+		if f.Effect == "none" || r.Condition == "" {
+			f.Effect, f.Condition, o = r.Effect, r.Condition, r.Obligations
+		}
+	}
+	f.Level, f.Clear = o.ExplanationLevel, o.ModelSeesClear
+	if o.Round != nil {
+		f.Round = strconv.Itoa(*o.Round)
+	}
+	c.choices(f, o.Mask, o.ForbidMethods)
+	return f
+}
+
+// choices lists what can be masked and forbidden, with what is chosen.
+func (c *Context) choices(f *views.CellForm, mask, forbid []string) {
+	for _, r := range privacy.Recognisers() {
+		f.Mask = append(f.Mask, views.Choice{Value: r.ID, Text: views.RecogniserName(c.Ctx(), r.ID), Selected: slicesHas(mask, r.ID) || slicesHas(mask, "pii")})
+	}
+	for _, id := range c.App.MethodIDs() {
+		f.Forbid = append(f.Forbid, views.Choice{Value: id, Text: views.MethodName(c.Ctx(), id), Selected: slicesHas(forbid, id)})
+	}
+}
+
+func policyChangePage(c *Context) error {
+	form, err := c.FormParams()
+	if err != nil {
+		return invalid("the form cannot be read", "send it again from the page")
+	}
+	base, err := strconv.ParseInt(form.Get("base"), 10, 64)
+	if err != nil {
+		return invalid("the form does not say which version it changes", "load the page again")
+	}
+	action, condition := policy.Action(form.Get("action")), strings.TrimSpace(form.Get("condition"))
+	cell := app.PolicyCell{Role: form.Get("role"), Action: string(action), Effect: form.Get("effect"), Condition: &condition}
+	if dutiful[action] && cell.Effect == policy.EffectAllow {
+		o := &app.ObligationsChange{Mask: form["mask"], ExplanationLevel: form.Get("level"), ForbidMethods: form["forbid"]}
+		if n, err := strconv.Atoi(form.Get("round")); err == nil {
+			o.Round = &n
+		}
+		cell.Obligations = o
+	}
+	_, err = c.App.ChangePolicy(c.Ctx(), c.Caller, app.PolicyChange{Base: base, Cells: []app.PolicyCell{cell}, Reason: form.Get("reason"), RequestID: c.RequestID})
+	if err == nil {
+		return c.Redirect(http.StatusSeeOther, "/policies?changed="+cell.Role+"+"+cell.Action)
+	}
+	p := problem(err, c.RequestID)
+	if p.Decision != nil || p.Status >= http.StatusInternalServerError {
+		return err
+	}
+	v, perr := c.App.Policy(c.Ctx(), c.Caller)
+	if perr != nil {
+		return perr
+	}
+	m := c.policies(v)
+	m.Error, m.Hint = p.Detail, p.Hint
+	if policy.KnownRole(cell.Role) && action.Known() {
+		f := &views.CellForm{Base: v.Version, Role: cell.Role, Action: cell.Action, Effect: cell.Effect, Condition: condition, Level: form.Get("level"),
+			Round: form.Get("round"), Reason: form.Get("reason"), Duties: dutiful[action]}
+		c.choices(f, form["mask"], form["forbid"])
+		m.Edit = f
+	}
+	return c.Page(p.Status, views.PoliciesPage(m))
+}
