@@ -163,9 +163,11 @@ func (m *Model) runChunk(ctx context.Context, p *compiled, k key, batch []Exampl
 		}
 		feeds[feedIndex], feeds[feedWeight], feeds[feedSeed] = graph.Value{I: index}, graph.Value{F: weight}, graph.Value{F: seed}
 	}
+	finite := true
 	err = p.plan.Run(ctx, feeds, spec.Threads, func(value func(graph.ID) graph.Value) {
 		for b, i := range members {
 			r := Result{Output: p.example(value(p.output), b, p.output)}
+			finite = finite && allFinite(r.Output.Data)
 			if spec.Target != nil {
 				r.Value = float64(value(p.scalar).F[b])
 			}
@@ -184,10 +186,22 @@ func (m *Model) runChunk(ctx context.Context, p *compiled, k key, batch []Exampl
 			results[i] = r
 		}
 	})
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case err != nil && ctx.Err() == nil:
 		return fmt.Errorf("inference: running: %w", err)
+	case err == nil && !finite:
+		return fmt.Errorf("inference: %w: the output is not a finite number; the checkpoint overflows on this input", ErrModel)
 	}
 	return err
+}
+
+func allFinite(x []float32) bool {
+	for _, v := range x {
+		if v-v != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // feeds gathers the inputs of a chunk.

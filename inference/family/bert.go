@@ -60,6 +60,9 @@ func (c *bertConfig) check() error {
 			return err
 		}
 	}
+	if e := c.Eps; e != nil && !(*e > 0 && *e < 1) {
+		return fmt.Errorf("family: %w: layer_norm_eps is %g, expected a small positive number", ErrConfig, *e)
+	}
 	if c.Hidden%c.Heads != 0 {
 		return fmt.Errorf("family: %w: hidden_size %d does not divide into %d heads", ErrConfig, c.Hidden, c.Heads)
 	}

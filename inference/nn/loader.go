@@ -15,11 +15,12 @@ import (
 var ErrCheckpoint = errors.New("checkpoint does not fit its config")
 
 // Loader reads tensors by name and checks their shapes. The first misfit is kept in Err, so that families need not
-// check every step; later calls return zeros of the right size.
+// check every step; later calls return nil.
 type Loader struct {
 	file    *weights.File
 	prefix  string
 	renames []string // pairs of old and new endings, tried in order
+	buffer  []float32
 	err     error
 }
 
@@ -73,10 +74,17 @@ func (l *Loader) Has(name string) bool {
 
 // Tensor reads a tensor of exactly this shape, widened to float32.
 func (l *Loader) Tensor(name string, shape ...int) []float32 {
-	n := 1
-	for _, d := range shape {
-		n *= d
+	t := l.fits(name, shape)
+	if t == nil {
+		return nil
 	}
+	v := make([]float32, t.Elements())
+	l.read(t, v)
+	return v
+}
+
+// fits finds a tensor and compares its shape; nil after any misfit.
+func (l *Loader) fits(name string, shape []int) *weights.Tensor {
 	t, ok := l.find(name)
 	if !ok {
 		l.fail("tensor %s%s is missing; its shape should be %v", l.prefix, name, shape)
@@ -86,21 +94,23 @@ func (l *Loader) Tensor(name string, shape ...int) []float32 {
 	if l.err != nil {
 		return nil
 	}
-	v, err := t.Float32()
-	if err != nil {
-		l.err = err
-		return nil
-	}
-	if len(v) != n {
-		l.fail("tensor %s has %d values, expected %d", t.Name, len(v), n)
+	return t
+}
+
+// read fills v and refuses values that are not finite: one of them would make every answer meaningless.
+func (l *Loader) read(t *weights.Tensor, v []float32) {
+	if err := t.ReadFloat32(v); err != nil {
+		if l.err == nil {
+			l.err = err
+		}
+		return
 	}
 	for _, x := range v {
 		if x-x != 0 {
 			l.fail("tensor %s holds a value that is not a finite number", t.Name)
-			break
+			return
 		}
 	}
-	return v
 }
 
 // Linear reads NAME.weight (out,in) and NAME.bias (out).
@@ -108,12 +118,20 @@ func (l *Loader) Linear(name string, in, out int) Linear {
 	return Linear{Name: name, W: l.weight(name+".weight", in, out), Bias: l.Tensor(name+".bias", out)}
 }
 
+// weight packs a matrix; the buffer in between is the same for all of them.
 func (l *Loader) weight(name string, in, out int) *op.Weight {
-	w := l.Tensor(name, out, in)
-	if l.err != nil {
+	t := l.fits(name, []int{out, in})
+	if t == nil {
 		return nil
 	}
-	return op.NewWeight(w, in, out)
+	if cap(l.buffer) < in*out {
+		l.buffer = make([]float32, in*out)
+	}
+	v := l.buffer[:in*out]
+	if l.read(t, v); l.err != nil {
+		return nil
+	}
+	return op.NewWeight(v, in, out)
 }
 
 // Norm reads NAME.weight and NAME.bias of a LayerNorm over n values.

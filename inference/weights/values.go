@@ -6,34 +6,59 @@ import (
 	"math"
 )
 
+// chunk is the number of bytes converted at a time; a multiple of every element size.
+const chunk = 1 << 16
+
 // Float32 returns the values: F32 as stored, F16 and BF16 widened (exact), F64 rounded to nearest.
 func (t *Tensor) Float32() ([]float32, error) {
-	raw, err := t.raw()
-	if err != nil {
-		return nil, err
-	}
 	out := make([]float32, t.Elements())
-	switch t.DType {
-	case "F32":
-		for i := range out {
-			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
-		}
-	case "F16":
-		for i := range out {
-			out[i] = halfToFloat(binary.LittleEndian.Uint16(raw[2*i:]))
-		}
-	case "BF16":
-		for i := range out {
-			out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(raw[2*i:])) << 16)
-		}
-	case "F64":
-		for i := range out {
-			out[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:])))
-		}
-	default:
-		return nil, fmt.Errorf("%w: tensor %q holds %s where floats are expected", ErrFormat, t.Name, t.DType)
+	return out, t.ReadFloat32(out)
+}
+
+// ReadFloat32 is Float32 into a slice of exactly Elements values.
+func (t *Tensor) ReadFloat32(dst []float32) error {
+	width, convert := int(typeSize[t.DType]), widen[t.DType]
+	if convert == nil {
+		return fmt.Errorf("%w: tensor %q holds %s where floats are expected", ErrFormat, t.Name, t.DType)
 	}
-	return out, nil
+	if len(dst) != t.Elements() {
+		return fmt.Errorf("weights: tensor %q has %d values, not %d", t.Name, t.Elements(), len(dst))
+	}
+	buf := make([]byte, min(chunk, t.size))
+	for off := int64(0); off < t.size; off += chunk {
+		part := buf[:min(chunk, t.size-off)]
+		if err := t.src.Read(part, t.off+off); err != nil {
+			return err
+		}
+		n := len(part) / width
+		convert(dst[:n], part)
+		dst = dst[n:]
+	}
+	return nil
+}
+
+// widen converts little-endian values of each floating type.
+var widen = map[string]func(dst []float32, raw []byte){
+	"F32": func(dst []float32, raw []byte) {
+		for i := range dst {
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		}
+	},
+	"F16": func(dst []float32, raw []byte) {
+		for i := range dst {
+			dst[i] = halfToFloat(binary.LittleEndian.Uint16(raw[2*i:]))
+		}
+	},
+	"BF16": func(dst []float32, raw []byte) {
+		for i := range dst {
+			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(raw[2*i:])) << 16)
+		}
+	},
+	"F64": func(dst []float32, raw []byte) {
+		for i := range dst {
+			dst[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:])))
+		}
+	},
 }
 
 // Float64 returns the values of a floating tensor, exactly.
