@@ -60,3 +60,44 @@ func BenchmarkRow(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkPack(b *testing.B) {
+	const k, n = 768, 3072
+	w := random(rand.New(rand.NewPCG(1, 1)), k*n)
+	for _, transposed := range []bool{false, true} {
+		b.Run(fmt.Sprint("transposed=", transposed), func(b *testing.B) {
+			best := time.Hour
+			for range b.N {
+				start := time.Now()
+				Pack(w, k, n, transposed)
+				best = min(best, time.Since(start))
+			}
+			b.ReportMetric(float64(best.Nanoseconds())/float64(k*n), "best-ns/element")
+		})
+	}
+}
+
+func BenchmarkConv(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for _, s := range []Conv{
+		{N: 1, H: 224, W: 224, C: 3, O: 64, KH: 7, KW: 7, StrideH: 2, StrideW: 2, PadTop: 3, PadLeft: 3, PadBottom: 3, PadRight: 3},
+		{N: 1, H: 56, W: 56, C: 64, O: 64, KH: 3, KW: 3, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1},
+		{N: 1, H: 14, W: 14, C: 256, O: 256, KH: 3, KW: 3, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1},
+		{N: 1, H: 7, W: 7, C: 512, O: 512, KH: 3, KW: 3, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1},
+	} {
+		f := PackConv(random(r, s.O*s.C*s.KH*s.KW), s.O, s.C, s.KH, s.KW, 1)
+		x, y := random(r, s.N*s.H*s.W*s.C), make([]float32, s.N*s.OutH()*s.OutW()*s.O)
+		flop := 2 * float64(len(y)*s.C*s.KH*s.KW)
+		for name, pass := range map[string]func(){"forward": func() { Conv2D(1, s, x, f, y, Epilogue{Act: ActReLU}) }, "backward": func() { Conv2DBackwardInput(1, s, y, f, x) }} {
+			b.Run(fmt.Sprintf("%s/%dx%d-%d-%d-k%d", name, s.H, s.W, s.C, s.O, s.KH), func(b *testing.B) {
+				best := time.Hour
+				for range b.N {
+					start := time.Now()
+					pass()
+					best = min(best, time.Since(start))
+				}
+				b.ReportMetric(flop/best.Seconds()/1e9, "best-GFLOP/s")
+			})
+		}
+	}
+}

@@ -14,16 +14,21 @@ type gather struct {
 // gatherRows is the number of grid pixels of one unit.
 const gatherRows = 48
 
-// source is the index of the first channel of the source pixel of a tap, or -1 outside the image.
-func (g *gather) source(pixel int, t tap) int {
-	x := pixel % g.gridW
+// place is the source pixel that a grid pixel starts from, before a tap's offset.
+type place struct{ n, y, x int }
+
+func (g *gather) place(pixel int) place {
 	r := pixel / g.gridW
-	y, n := r%g.gridH, r/g.gridH
-	y, x = y*g.stepH+t.oy, x*g.stepW+t.ox
+	return place{r / g.gridH, r % g.gridH * g.stepH, pixel % g.gridW * g.stepW}
+}
+
+// source is the index of the first channel of the source pixel of a tap, or -1 outside the image.
+func (g *gather) source(p place, t tap) int {
+	y, x := p.y+t.oy, p.x+t.ox
 	if uint(y) >= uint(g.srcH) || uint(x) >= uint(g.srcW) {
 		return -1
 	}
-	return ((n*g.srcH+y)*g.srcW + x) * g.srcC
+	return ((p.n*g.srcH+y)*g.srcW + x) * g.srcC
 }
 
 // row is the destination row, in pixels, of a grid pixel.
@@ -85,9 +90,14 @@ func (g *gather) unit(t *table, src, dst []float32, ep Epilogue, p0, rows, group
 	}
 	as := scratch(rows * depth)
 	defer release(as)
+	var at [gatherRows]place
+	for i := range rows {
+		at[i] = g.place(p0 + i)
+	}
+	runs := g.runs(cg)
 	for k0 := 0; k0 < b.K; k0 += depth {
 		kc := min(depth, b.K-k0)
-		g.fill((*as)[:rows*kc], src, p0, rows, group*cg, cg, k0, kc)
+		g.fill((*as)[:rows*kc], src, at[:rows], runs, group*cg, cg, k0, kc)
 		for q := 0; q < panels; q += unitPanels {
 			w := min(unitPanels, panels-q)
 			at := (first + q) * panelWidth
@@ -105,21 +115,52 @@ func (g *gather) unit(t *table, src, dst []float32, ep Epilogue, p0, rows, group
 	}
 }
 
-// fill copies the operands k0..k0+kc of the chain of each pixel into rows of a.
-func (g *gather) fill(a, src []float32, p0, rows, c0, cg, k0, kc int) {
-	for k := k0; k < k0+kc; {
-		ti, c := k/cg, k%cg
-		run := min(cg-c, k0+kc-k)
-		for i := range rows {
-			out := a[i*kc+k-k0 : i*kc+k-k0+run]
-			if s := g.source(p0+i, g.taps[ti]); s >= 0 {
-				copy(out, src[s+c0+c:s+c0+c+run])
-			} else {
-				clear(out)
+// run is a stretch of the chain whose operands lie side by side in the source: taps next to each other in one row, or the channels of one tap.
+type run struct{ taps, oy, ox int }
+
+func (g *gather) runs(cg int) []run {
+	var out []run
+	for i, t := range g.taps {
+		if l := len(out) - 1; i > 0 && cg == g.srcC && t.oy == out[l].oy && t.ox == out[l].ox+out[l].taps {
+			out[l].taps++
+			continue
+		}
+		out = append(out, run{1, t.oy, t.ox})
+	}
+	return out
+}
+
+// fill copies the operands k0..k0+kc of the chain of each pixel into rows of a; those outside the image become zeros.
+func (g *gather) fill(a, src []float32, at []place, runs []run, c0, cg, k0, kc int) {
+	start := 0
+	for _, r := range runs {
+		n := r.taps * cg
+		lo, hi := max(k0-start, 0), min(k0+kc-start, n) // the part of the run in this block
+		if lo < hi {
+			out := start + lo - k0
+			for i, p := range at {
+				g.copyRun(a[i*kc+out:i*kc+out+hi-lo], src, p, r, c0, cg, lo)
 			}
 		}
-		k += run
+		start += n
 	}
+}
+
+// copyRun fills out with the elements of a run from lo on.
+func (g *gather) copyRun(out, src []float32, p place, r run, c0, cg, lo int) {
+	y, x := p.y+r.oy, p.x+r.ox
+	if uint(y) >= uint(g.srcH) {
+		clear(out)
+		return
+	}
+	first := min(max(-x*cg-lo, 0), len(out))            // elements left of the image
+	last := max(min((g.srcW-x)*cg-lo, len(out)), first) // where the image ends
+	clear(out[:first])
+	if first < last {
+		s := ((p.n*g.srcH+y)*g.srcW+x)*g.srcC + c0 + lo
+		copy(out[first:last], src[s+first:s+last])
+	}
+	clear(out[last:])
 }
 
 // depthwise runs the chains of all channels of a pixel together; taps outside the image are left out.
@@ -133,8 +174,9 @@ func (g *gather) depthwise(threads int, src, dst []float32, ep Epilogue) {
 			r := g.row(p)
 			acc := dst[r*c : (r+1)*c]
 			clear(acc)
+			at := g.place(p)
 			for ti, tp := range g.taps {
-				if s := g.source(p, tp); s >= 0 {
+				if s := g.source(at, tp); s >= 0 {
 					t.fma3(acc, src[s:s+c], g.weight.depthwise[ti*c:(ti+1)*c], acc)
 				}
 			}

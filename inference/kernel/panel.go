@@ -20,12 +20,25 @@ func Pack(b []float32, k, n int, transposed bool) *Panel {
 		panic("kernel: Pack: length does not fit the shape")
 	}
 	p := &Panel{K: k, N: n, data: make([]float32, panelsOf(n)*k*panelWidth)}
-	packInto(p.data, b, k, n, transposed)
+	if k*n < 1<<16 {
+		packInto(p.data, b, k, n, transposed)
+		return p
+	}
+	const group = 8 * panelWidth // columns of a unit
+	Parallel(0, (n+group-1)/group, func(u int) {
+		lo, hi := span(n, group, u)
+		packColumns(p.data, b, k, n, lo, hi, transposed)
+	})
 	return p
 }
 
 func packInto(dst, b []float32, k, n int, transposed bool) {
-	for j0 := 0; j0 < n; j0 += panelWidth {
+	packColumns(dst, b, k, n, 0, n, transposed)
+}
+
+// packColumns packs the columns lo to hi, lo being the first of a panel.
+func packColumns(dst, b []float32, k, n, lo, hi int, transposed bool) {
+	for j0 := lo; j0 < hi; j0 += panelWidth {
 		w := min(panelWidth, n-j0)
 		out := dst[j0*k : (j0+panelWidth)*k]
 		if transposed {
@@ -40,14 +53,22 @@ func packInto(dst, b []float32, k, n int, transposed bool) {
 	}
 }
 
-// packTransposed fills one panel from w rows of length k.
+// packTransposed fills one panel from w rows of length k, four rows at a time.
 func packTransposed(out, b []float32, k, w int) {
 	if w < panelWidth {
 		clear(out)
 	}
-	for c := range w {
-		row := b[c*k : (c+1)*k]
-		for r, v := range row {
+	c := 0
+	for ; c+4 <= w; c += 4 {
+		b0, b1, b2, b3 := b[c*k:(c+1)*k], b[(c+1)*k:(c+2)*k], b[(c+2)*k:(c+3)*k], b[(c+3)*k:(c+4)*k]
+		b1, b2, b3 = b1[:len(b0)], b2[:len(b0)], b3[:len(b0)]
+		for r, v := range b0 {
+			o := (*[4]float32)(out[r*panelWidth+c:])
+			o[0], o[1], o[2], o[3] = v, b1[r], b2[r], b3[r]
+		}
+	}
+	for ; c < w; c++ {
+		for r, v := range b[c*k : (c+1)*k] {
 			out[r*panelWidth+c] = v
 		}
 	}
