@@ -2,9 +2,11 @@ package explain
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 
 	"vitrine/inference"
@@ -251,4 +253,73 @@ func TestEmbedding(t *testing.T) {
 	if _, err := Explain(context.Background(), r); !errors.Is(err, ErrParam) {
 		t.Error(err)
 	}
+}
+
+// Several explanations of one model at once give the bits that each gives alone.
+func TestConcurrent(t *testing.T) {
+	r := Request{Model: toyText(), Input: toyInputs["text"], Seed: 3}
+	var wait sync.WaitGroup
+	for _, m := range Suited(toyText().info) {
+		r.Method = m.ID
+		want := bits(t, mustExplain(t, r))
+		for range 4 {
+			wait.Add(1)
+			go func(r Request) {
+				defer wait.Done()
+				r.Model = toyText()
+				e, err := Explain(context.Background(), r)
+				if err != nil || bits(t, e) != want {
+					t.Errorf("%s: other bits beside others (%v)", r.Method, err)
+				}
+			}(r)
+		}
+	}
+	wait.Wait()
+}
+
+func FuzzParams(f *testing.F) {
+	f.Add("steps", "50", 1.5)
+	f.Add("baseline", "pad", -1.0)
+	f.Add("contrast", "\xff", math.Inf(1))
+	f.Fuzz(func(t *testing.T, name, text string, number float64) {
+		for _, m := range Methods() {
+			for _, v := range []any{text, number, int(number), nil, []byte(text)} {
+				got, err := m.Resolve(map[string]any{name: v})
+				if err != nil && !errors.Is(err, ErrParam) {
+					t.Errorf("%v", err)
+				}
+				if err == nil && len(got) != len(m.Params) {
+					t.Errorf("%d parameters", len(got))
+				}
+			}
+		}
+	})
+}
+
+func FuzzTarget(f *testing.F) {
+	for _, s := range []string{"", "good", "2", "3:I-X", "-1", "99:", ":", "\xff\xfe"} {
+		f.Add(s)
+	}
+	m := toyText()
+	f.Fuzz(func(t *testing.T, target string) {
+		_, err := Explain(context.Background(), Request{Model: m, Input: inference.Input{Text: "a b"}, Method: "attention", Target: target, Draws: -1})
+		if err != nil && !errors.Is(err, ErrTarget) {
+			t.Error(err)
+		}
+	})
+}
+
+func FuzzExplanationJSON(f *testing.F) {
+	f.Add([]byte(`{"attributions":[1,2]}`))
+	f.Add([]byte(`{"attributions":[[1],[2]],"image_height":2,"attention":{"shape":[1,1,1,1],"data":"AAAAAA=="}}`))
+	f.Add([]byte(`{"attributions":[],"attention":{"shape":[9223372036854775807,2,2,2],"data":""}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		var e Explanation
+		if json.Unmarshal(raw, &e) != nil {
+			return
+		}
+		if _, err := json.Marshal(e); err != nil {
+			t.Error(err)
+		}
+	})
 }

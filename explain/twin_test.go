@@ -10,7 +10,7 @@ import (
 
 // Slow twins, written straight from the definitions.
 
-// twinIG integrates with the midpoint rule on 4000 points: no rule of ours is involved.
+// twinIG integrates with the midpoint rule on 500 points: no rule of ours is involved.
 func twinIG(t *testing.T, m *toy, x, b inference.Example, target inference.Target) []float64 {
 	t.Helper()
 	_, tx := m.forward(x, nil)
@@ -21,7 +21,7 @@ func twinIG(t *testing.T, m *toy, x, b inference.Example, target inference.Targe
 	}
 	from, to := tb[name].data, tx[name].data
 	out := make([]float64, len(to))
-	const n = 4000
+	const n = 500
 	for k := range n {
 		a := (float64(k) + 0.5) / n
 		point := make([]float64, len(to))

@@ -5,6 +5,7 @@ import "math"
 // Warning codes of Explanation.Warnings, shown as texts of the catalogue under explain.warning.CODE.
 const (
 	WarnUnknown    = "unknown-tokens"    // over 20 % of the tokens are unknown to the model
+	WarnScript     = "foreign-script"    // the model card names no language of the text's script
 	WarnWindowed   = "windowed"          // the text was longer than the model reads at once
 	WarnIncomplete = "incomplete"        // a method that promises completeness missed it by over 5 %
 	WarnAttention  = "attention-only"    // attention weights are not an explanation by themselves
@@ -15,6 +16,9 @@ const (
 func (j *job) warn(e *Explanation) {
 	if j.unknown > 0.2 {
 		e.Warnings = appendNew(e.Warnings, WarnUnknown)
+	}
+	if pair := j.r.Input.Pair; ForeignScript(j.info.Card, j.r.Input.Text) || pair != nil && ForeignScript(j.info.Card, *pair) {
+		e.Warnings = appendNew(e.Warnings, WarnScript)
 	}
 	if len(e.Windows) > 1 {
 		e.Warnings = appendNew(e.Warnings, WarnWindowed)
