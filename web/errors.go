@@ -34,6 +34,7 @@ var (
 	errSignIn      = errors.New("nobody has signed in")
 	errInvalid     = errors.New("the request is not usable")
 	errNoRoute     = errors.New("no such page")
+	errNoContext   = errors.New("web: a request came past the first middleware")
 	errMethod      = errors.New("this address does not take that method")
 )
 
@@ -134,7 +135,7 @@ func (s *Server) fail(err error, ec echo.Context) {
 	if ec.Response().Committed {
 		return
 	}
-	c, ok := ec.(*Context)
+	c, ok := contextOf(ec)
 	if !ok {
 		c = &Context{Context: ec, App: s.app, server: s, Lang: "en", RequestID: newRequestID()}
 	}

@@ -29,8 +29,17 @@ func (s *Server) wrap(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Theme = t
 		}
 		ec.Response().Header().Set("X-Request-Id", c.RequestID)
-		return next(c)
+		ec.Set(contextKey, c)
+		return next(ec)
 	}
+}
+
+// contextKey is where echo keeps our Context: its router insists on its own.
+const contextKey = "vitrine"
+
+func contextOf(ec echo.Context) (*Context, bool) {
+	c, ok := ec.Get(contextKey).(*Context)
+	return c, ok
 }
 
 func newRequestID() string { return "req_" + rand.Text() }
@@ -79,13 +88,16 @@ func (s *Server) harden(next echo.HandlerFunc) echo.HandlerFunc {
 // session cookie. A key that is given and wrong is an error, not a guest.
 func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
-		c := ec.(*Context)
+		c, ok := contextOf(ec)
+		if !ok {
+			return errNoContext
+		}
 		if strings.HasPrefix(c.Request().URL.Path, "/static/") {
-			return next(c)
+			return next(ec)
 		}
 		if isLocal(c.Request()) {
 			c.Caller = s.app.Local()
-			return next(c)
+			return next(ec)
 		}
 		if key := apiKey(c.Request().Header); key != "" {
 			caller, err := s.app.APIKey(c.Ctx(), key, c.RealIP())
@@ -93,7 +105,7 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 			c.Caller = caller
-			return next(c)
+			return next(ec)
 		}
 		if token := c.CookieValue(SessionCookie); token != "" {
 			caller, err := s.app.Session(c.Ctx(), token)
@@ -103,7 +115,7 @@ func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 		}
-		return next(c)
+		return next(ec)
 	}
 }
 

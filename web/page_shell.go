@@ -93,10 +93,13 @@ var preferences = map[string][]string{
 // script, and a copied address carries nobody's taste.
 func (s *Server) prefer(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
-		c := ec.(*Context)
+		c, ok := contextOf(ec)
+		if !ok {
+			return errNoContext
+		}
 		r := c.Request()
 		if r.Method != http.MethodGet || isAPI(r.URL.Path) || strings.HasPrefix(r.URL.Path, "/hf/") {
-			return next(c)
+			return next(ec)
 		}
 		q := r.URL.Query()
 		found := false
@@ -114,7 +117,7 @@ func (s *Server) prefer(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 		}
 		if !found {
-			return next(c)
+			return next(ec)
 		}
 		to := url.URL{Path: r.URL.Path, RawQuery: q.Encode()}
 		c.Response().Header().Set("Cache-Control", "no-store")

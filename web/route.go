@@ -86,7 +86,10 @@ func sortedRoutes() []route {
 func (s *Server) mount(e *echo.Echo) {
 	for _, r := range sortedRoutes() {
 		h := func(ec echo.Context) error {
-			c := ec.(*Context)
+			c, ok := contextOf(ec)
+			if !ok {
+				return errNoContext
+			}
 			c.route = &r
 			if c.Request().Body != nil {
 				c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, r.body)
