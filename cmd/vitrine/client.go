@@ -17,7 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"vitrine/views"
 	"vitrine/web"
 	"vitrine/web/app"
 	"vitrine/web/db"
@@ -84,7 +83,7 @@ func (t *target) open(ctx context.Context) (*client, error) {
 		}
 		dir = d
 	}
-	a, err := openApp(ctx, app.Config{Data: dir, RootKey: t.rootKey, Threads: t.threads}, nil)
+	a, err := openApp(ctx, app.Config{Data: dir, RootKey: t.rootKey, Threads: t.threads, OneShot: true}, nil)
 	if errors.Is(err, db.ErrLocked) {
 		if c, ok := dialSocket(filepath.Join(dir, socketName)); ok {
 			return c, nil
@@ -106,7 +105,6 @@ func (t *target) open(ctx context.Context) (*client, error) {
 // openApp opens a data folder with everything wired.
 func openApp(ctx context.Context, c app.Config, log *slog.Logger) (*app.App, error) {
 	c.Logger = log
-	c.Render = views.RenderReport
 	return app.New(ctx, c)
 }
 
@@ -137,6 +135,7 @@ func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	go func() {
 		defer func() {
 			if p := recover(); p != nil {
+				w.WriteHeader(http.StatusInternalServerError)
 				pw.CloseWithError(fmt.Errorf("panic: %v", p))
 			}
 		}()
