@@ -28,7 +28,7 @@ func (j *job) run() {
 }
 
 // help runs the job on a helper; a panic of f is kept for the caller and stops the handing out of units.
-func (j *job) help() {
+func (j *job) help(h *helper) {
 	defer func() {
 		if r := recover(); r != nil {
 			if j.failed.CompareAndSwap(false, true) {
@@ -36,6 +36,7 @@ func (j *job) help() {
 			}
 			j.next.Store(j.units)
 		}
+		idle.put(h) // before the caller goes on, so that its next call finds the helper
 		if j.busy.Add(-1) == 0 {
 			select {
 			case j.wake <- struct{}{}:
@@ -61,9 +62,7 @@ const (
 func (h *helper) loop() {
 	runtime.LockOSThread()
 	for {
-		j := h.await()
-		j.help()
-		idle.put(h)
+		h.await().help(h)
 	}
 }
 
