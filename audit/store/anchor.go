@@ -22,8 +22,7 @@ func (l *Log) anchorFile() string {
 }
 
 func (l *Log) writeAnchor(signed []byte) error {
-	tmp := l.anchorFile() + ".new"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := os.CreateTemp(l.o.KeysDir, ".last-checkpoint-*") // mode 0600
 	if err != nil {
 		return err
 	}
@@ -35,7 +34,10 @@ func (l *Log) writeAnchor(signed []byte) error {
 		err = e
 	}
 	if err == nil {
-		err = os.Rename(tmp, l.anchorFile())
+		err = os.Rename(f.Name(), l.anchorFile())
+	}
+	if err != nil {
+		os.Remove(f.Name())
 	}
 	return err
 }

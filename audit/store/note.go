@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"vitrine/audit"
 )
@@ -36,12 +37,19 @@ func (l *Log) Note(e audit.Event) error {
 // noter is the only reader of l.notes.
 func (l *Log) noter() {
 	defer l.done.Done()
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
 	for {
 		select {
 		case e := <-l.notes:
 			l.writeNotes(l.drain([]audit.Event{e}))
+		case <-tick.C: // a number of dropped events that waits, or could not be written
+			l.writeNotes(nil)
 		case <-l.stop:
-			l.writeNotes(l.drain(nil))
+			for events := l.drain(nil); len(events) > 0; events = l.drain(nil) {
+				l.writeNotes(events)
+			}
+			l.writeNotes(nil)
 			return
 		}
 	}
