@@ -167,14 +167,18 @@ func TestShippedImageModel(t *testing.T) {
 }
 
 // The accuracy on the shipped evaluation texts is the one that metrics.json
-// states (tweets, 150 rows: the quickest third).
+// states (tweets, 150 rows: the quickest third). The portable kernels are a
+// hundred times slower and give the same bits, so there a fifth must do.
 func TestShippedTextAccuracy(t *testing.T) {
 	m, fsys, _ := openShipped(t, "sentiment-minilm")
 	raw, err := fs.ReadFile(fsys, "eval.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, hits := 0, 0
+	rows, hits, every := 0, 0, 1
+	if inference.CPULevel() == "generic" {
+		every = 5
+	}
 	for lines := bufio.NewScanner(bytes.NewReader(raw)); lines.Scan(); {
 		var r struct{ Text, Label, Source string }
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
@@ -183,17 +187,20 @@ func TestShippedTextAccuracy(t *testing.T) {
 		if r.Source != "tweets" {
 			continue
 		}
+		if rows++; rows%every != 0 {
+			continue
+		}
 		p, err := m.Predict(context.Background(), inference.Input{Text: r.Text})
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows++
 		if p.Labels[0].Label == r.Label {
 			hits++
 		}
 	}
-	if rows != 150 || hits != 124 { // metrics.json: 0.8267 of 150
-		t.Errorf("%d of %d right, want 124 of 150", hits, rows)
+	want := map[int]int{1: 124, 5: 26}[every] // metrics.json: 0.8267 of 150; the fifth as counted among those
+	if rows != 150 || hits != want {
+		t.Errorf("%d right of every %d. of %d rows, want %d", hits, every, rows, want)
 	}
 }
 

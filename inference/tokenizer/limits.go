@@ -104,12 +104,8 @@ func (t *truncation) split(a, b int, pair bool, room int) (int, int) {
 	case t.Strategy == "OnlySecond":
 		return a, max(0, b-excess)
 	}
-	short, long := min(a, b), max(a, b)
-	if short > room {
-		long = short
-	} else {
-		long = max(short, room-short)
-	}
+	short := min(a, b)
+	long := max(short, room-short)
 	if short+long > room {
 		short = room / 2
 		long = short + room%2

@@ -138,6 +138,49 @@ func TestHostileFilesAreRefused(t *testing.T) {
 	}
 }
 
+// Every registered stage takes its bare type or says what is missing, and
+// refuses fields of wrong types; none of them panics.
+func TestEveryStageChecksItsFields(t *testing.T) {
+	everyKind(t, &normalizers)
+	everyKind(t, &preTokenizers)
+	everyKind(t, &models)
+	everyKind(t, &postProcessors)
+	everyKind(t, &decoders)
+}
+
+func everyKind[T any](t *testing.T, r *registry[T]) {
+	t.Helper()
+	if len(r.names()) == 0 {
+		t.Errorf("no %s is registered", r.stage)
+	}
+	for _, name := range r.names() {
+		for _, fields := range []string{"", `,"vocab":[1]`, `,"single":7,"sep":7,"prefix":7,"lowercase":7,"vocab":7`, `,"single":[{}],"pair":[null],"cls":[],"sep":{}`} {
+			raw := json.RawMessage(`{"type":"` + name + `"` + fields + `}`)
+			if _, err := r.parse(raw); err != nil && !errors.Is(err, ErrFormat) {
+				t.Errorf("%s %s: %v", r.stage, raw, err)
+			}
+		}
+		if _, err := r.parse(json.RawMessage(`[]`)); !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: an array was read: %v", r.stage, err)
+		}
+	}
+}
+
+func TestTruncationSplit(t *testing.T) {
+	for _, c := range []struct {
+		strategy                 string
+		a, b, room, wantA, wantB int
+	}{
+		{"LongestFirst", 10, 10, 30, 10, 10}, {"LongestFirst", 30, 4, 20, 16, 4}, {"LongestFirst", 4, 30, 20, 4, 16},
+		{"LongestFirst", 30, 30, 21, 10, 11}, {"LongestFirst", 31, 30, 21, 11, 10}, {"OnlyFirst", 30, 4, 20, 16, 4}, {"OnlySecond", 4, 30, 20, 4, 16},
+	} {
+		x := truncation{Strategy: c.strategy}
+		if a, b := x.split(c.a, c.b, true, c.room); a != c.wantA || b != c.wantB {
+			t.Errorf("%+v: %d %d", c, a, b)
+		}
+	}
+}
+
 func TestRegistryRefusesRepeats(t *testing.T) {
 	defer func() {
 		if recover() == nil {

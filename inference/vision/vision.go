@@ -26,8 +26,8 @@ type Limit struct {
 	Pixels int // width × height
 }
 
-// DefaultLimit admits a 50-megapixel camera picture.
-var DefaultLimit = Limit{Bytes: 32 << 20, Side: 16384, Pixels: 50_000_000}
+// DefaultLimit admits a 40-megapixel camera picture.
+var DefaultLimit = Limit{Bytes: 32 << 20, Side: 16384, Pixels: 40_000_000}
 
 // Picture is a decoded picture, 8 bits a sample, interleaved: Channels is 1
 // (grey) or 3 (RGB).
