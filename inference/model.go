@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"vitrine/inference/family"
+	"vitrine/inference/graph"
 	"vitrine/inference/nn"
 	"vitrine/inference/task"
 	"vitrine/inference/tokenizer"
@@ -80,7 +81,7 @@ func classify(err error) error {
 		{family.ErrUnsupported, ErrUnsupported}, {weights.ErrUnsupported, ErrUnsupported},
 		{tokenizer.ErrUnsupported, ErrUnsupported}, {vision.ErrUnsupported, ErrUnsupported},
 		{tokenizer.ErrText, ErrInput}, {vision.ErrImage, ErrInput}, {vision.ErrTooLarge, ErrInput},
-		{task.ErrNoMask, ErrInput}, {task.ErrNoContext, ErrInput},
+		{graph.ErrTooLarge, ErrInput}, {task.ErrNoMask, ErrInput}, {task.ErrNoContext, ErrInput},
 		{family.ErrConfig, ErrModel}, {nn.ErrCheckpoint, ErrModel}, {weights.ErrFormat, ErrModel},
 		{tokenizer.ErrFormat, ErrModel}, {vision.ErrConfig, ErrModel}, {fs.ErrNotExist, ErrModel},
 	} {

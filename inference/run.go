@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -116,6 +117,10 @@ func (m *Model) runGroup(ctx context.Context, k key, batch []Example, members []
 	size := len(members)
 	for {
 		p, err := m.plan(k, size, spec)
+		if errors.Is(err, graph.ErrTooLarge) && size > 1 {
+			size /= 2
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,9 @@ import (
 // checkpoint that contradicts its config).
 var ErrShape = errors.New("graph: shapes do not fit")
 
+// ErrTooLarge reports a value beyond what one run may hold; a smaller batch may fit.
+var ErrTooLarge = errors.New("graph: a value is too large")
+
 // ID names a node of one graph. Operands always have smaller ids than the nodes that use them.
 type ID int
 

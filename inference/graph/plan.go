@@ -71,7 +71,7 @@ func (p *Plan) layout() error {
 		n := &p.nodes[st.node]
 		size := Size(n.Shape)
 		if size > math.MaxInt32 {
-			return fmt.Errorf("graph: a value of %d elements is too large", size)
+			return fmt.Errorf("%w: %d elements", ErrTooLarge, size)
 		}
 		rounded := (size + alignment - 1) / alignment * alignment
 		if donor := p.donor(n, s, last, size); donor != None {
