@@ -105,6 +105,9 @@ func (m *Model) windows(tokens []tokenizer.Token) (*Encoded, error) {
 			ErrInput, count[0], count[1], m.desc.MaxTokens)
 	}
 	step := max(1, capacity-capacity/overlapShare)
+	if n := (count[long] + step - 1) / step; n > maxBatch {
+		return nil, fmt.Errorf("inference: %w: the text has %d tokens and needs %d windows, the limit is %d; send it in parts", ErrInput, count[long], n, maxBatch)
+	}
 	for from := 0; ; from += step {
 		to := min(from+capacity, count[long])
 		e.Windows = append(e.Windows, m.window(tokens, long, from, to))

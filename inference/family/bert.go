@@ -124,7 +124,7 @@ func loadBert(s Source) (Network, error) {
 func (c *bertConfig) describe() Description {
 	d := Description{Family: "bert", Architecture: one(c.Architectures, "BertModel"), Modality: "text",
 		Layers: c.Layers, Heads: c.Heads, Hidden: c.Hidden, MaxTokens: c.MaxPositions, Vocab: c.Vocab, Types: c.Types,
-		MultiLabel: c.ProblemType == "multi_label_classification"}
+		MultiLabel: independent(c.ProblemType, max(c.NumLabels, len(c.ID2Label)))}
 	d.Taps.Embeddings = "embeddings.word_embeddings"
 	for i := range c.Layers + 1 {
 		d.Taps.Hidden = append(d.Taps.Hidden, "hidden_states."+strconv.Itoa(i))

@@ -144,6 +144,12 @@ func labels(id2label map[string]string, n int) ([]string, error) {
 	return out, nil
 }
 
+// independent tells whether classes are scored one by one (sigmoid): where the config says so, and for a single class, as
+// the reference pipelines do.
+func independent(problem string, labels int) bool {
+	return problem == "multi_label_classification" || labels == 1
+}
+
 // inRange checks config numbers: name, value, lowest, highest.
 func inRange(name string, v, lo, hi int) error {
 	if v < lo || v > hi {

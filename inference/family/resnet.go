@@ -145,7 +145,7 @@ func (n *resnet) describe(c *resnetConfig, width int) error {
 		return err
 	}
 	n.d = Description{Family: "resnet", Architecture: one(c.Architectures, "ResNetModel"), Task: "image-classification", Modality: "image",
-		Labels: names, MultiLabel: c.ProblemType == "multi_label_classification", Layers: len(c.Hidden), Hidden: width, ImageChannels: c.Channels}
+		Labels: names, MultiLabel: independent(c.ProblemType, count), Layers: len(c.Hidden), Hidden: width, ImageChannels: c.Channels}
 	if n.d.Architecture != "ResNetForImageClassification" {
 		return fmt.Errorf("family: resnet with the head %.60q: %w", n.d.Architecture, ErrUnsupported)
 	}
