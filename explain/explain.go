@@ -72,13 +72,14 @@ type ExplTarget struct {
 }
 
 // Window is the explanation of one window of a long text. Start and End count characters; First is the index in
-// Explanation.Tokens of the window's first non-special token.
+// Explanation.Tokens of the first token of the text that was windowed.
 type Window struct {
 	Start          int       `json:"start"`
 	End            int       `json:"end"`
 	First          int       `json:"first"`
-	Count          int       `json:"count"`  // non-special tokens
-	Weight         float64   `json:"weight"` // share in the answer; the weights sum to 1
+	Pair           bool      `json:"pair,omitempty"` // Start and End count characters of the second text
+	Count          int       `json:"count"`          // non-special tokens
+	Weight         float64   `json:"weight"`         // share in the answer; the weights sum to 1
 	Output         float64   `json:"output"`
 	BaselineOutput float64   `json:"baseline_output"`
 	Delta          float64   `json:"delta"`

@@ -188,3 +188,81 @@ func BenchmarkAdaptive24(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(enc.Windows[0].Tokens)), "tokens")
 }
+
+// A text of more tokens than the model takes is explained window by window, of two texts the longer one; the answer
+// explained is the one that Predict gives.
+func TestLongText(t *testing.T) {
+	m, _ := shipped(t, "sentiment-minilm")
+	long := strings.Repeat("The food was good but the waiter was rude. ", 60)
+	short := "A review."
+	for _, in := range []inference.Input{{Text: long}, {Text: long, Pair: &short}, {Text: short, Pair: &long}} {
+		p, err := m.Predict(context.Background(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := mustExplain(t, Request{Model: m, Input: in, Method: "input-x-gradient", Draws: -1})
+		if len(e.Windows) != len(p.Windows) || len(e.Windows) < 2 {
+			t.Fatalf("%d windows, the prediction has %d", len(e.Windows), len(p.Windows))
+		}
+		if math.Abs(e.Output-p.Labels[0].Logit) > 1e-5 || e.Target.Label != p.Labels[0].Label {
+			t.Errorf("explained %s %v, predicted %s %v", e.Target.Label, e.Output, p.Labels[0].Label, p.Labels[0].Logit)
+		}
+		pair := in.Pair == &long
+		for i, w := range e.Windows {
+			if w.Pair != pair || w.Start >= w.End || i > 0 && (w.Start <= e.Windows[i-1].Start || w.Start >= e.Windows[i-1].End) {
+				t.Errorf("window %d: %d to %d, pair %v", i, w.Start, w.End, w.Pair)
+			}
+		}
+		content, want := 0, len(p.Tokens)
+		for _, tok := range e.Tokens {
+			if !tok.Special {
+				content++
+			}
+		}
+		if in.Pair != nil {
+			want = ownTokens(t, m, in.Text) + ownTokens(t, m, *in.Pair)
+		}
+		if content != want {
+			t.Errorf("%d tokens, the prediction has %d", content, want)
+		}
+		if last := e.Windows[len(e.Windows)-1].End; last != len(strings.TrimSpace(long)) {
+			t.Errorf("the last window ends at %d of %d", last, len(long))
+		}
+		if !slices.Contains(e.Warnings, WarnWindowed) {
+			t.Errorf("warnings %v", e.Warnings)
+		}
+	}
+}
+
+func ownTokens(t *testing.T, m *inference.Model, text string) int {
+	t.Helper()
+	p, err := m.Predict(context.Background(), inference.Input{Text: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, tok := range p.Tokens {
+		if !tok.Special {
+			n++
+		}
+	}
+	return n
+}
+
+// The cost named before running is near what is spent.
+func TestEstimate(t *testing.T) {
+	m, _ := shipped(t, "sentiment-minilm")
+	for _, method := range Suited(m.Info()) {
+		r := Request{Model: m, Input: inference.Input{Text: "I love this phone: the screen is gorgeous."}, Method: method.ID, Draws: 5}
+		before, err := Estimate(context.Background(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := mustExplain(t, r)
+		spent := e.Forwards + 3*e.Gradients
+		if f := before.Forwards + 3*before.Gradients; 2*f < spent || f > 3*spent {
+			t.Errorf("%s: estimated %d forwards and %d gradients, spent %d and %d", method.ID, before.Forwards, before.Gradients, e.Forwards, e.Gradients)
+		}
+		t.Logf("%s: estimated %.3f s, took %.3f s", method.ID, before.Seconds, e.Seconds)
+	}
+}

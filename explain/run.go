@@ -237,28 +237,42 @@ func (j *job) assembleText(e *Explanation) {
 			}
 		}
 		if len(j.windows) > 1 {
-			e.Windows = append(e.Windows, w.describe())
+			e.Windows = append(e.Windows, w.describe(j.pairWindowed()))
 		}
 	}
 	e.Delta = sum(e.Attributions) - (e.Output - e.BaselineOutput)
 }
 
-func (w *window) describe() Window {
+// describe places the window in the text that was windowed: the second one if pair is set.
+func (w *window) describe(pair bool) Window {
 	out := Window{Weight: w.weight, Output: w.found.Output, BaselineOutput: w.found.BaselineOutput,
-		Delta: w.found.Delta(), Attributions: w.found.Values}
+		Delta: w.found.Delta(), Attributions: w.found.Values, Pair: pair}
 	for t, tok := range w.in.Tokens {
 		if tok.Special {
 			continue
 		}
-		if out.Count == 0 {
+		if out.Count++; tok.Pair != pair {
+			continue
+		}
+		if out.End == 0 {
 			out.Start, out.First = tok.Start, w.position[t]
 		}
-		if !tok.Pair {
-			out.End = max(out.End, tok.End)
-		}
-		out.Count++
+		out.End = max(out.End, tok.End)
 	}
 	return out
+}
+
+// pairWindowed says whether the windows cut the second text: it then does not end alike in the first two.
+func (j *job) pairWindowed() bool {
+	end := func(w window) (end int) {
+		for _, t := range w.in.Tokens {
+			if t.Pair && !t.Special {
+				end = max(end, t.End)
+			}
+		}
+		return end
+	}
+	return end(j.windows[0]) != end(j.windows[1])
 }
 
 func appendNew(list []string, more ...string) []string {
