@@ -56,9 +56,7 @@ func Lint(rules []Rule, groups []Grouping) []Issue {
 		add(SeverityWarning, LintEmpty, "", "a policy without rules denies everything")
 	}
 	for i, r := range sound {
-		for _, x := range lintRule(r, sound[:i], groups) {
-			issues = append(issues, x)
-		}
+		issues = append(issues, lintRule(r, sound[:i], groups)...)
 	}
 	if len(issues) == 0 || !HasErrors(issues) {
 		s, err := Compile(0, rules, groups)

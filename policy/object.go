@@ -30,7 +30,7 @@ func compileObject(s string) (pattern, error) {
 	}
 	kind, name, named := strings.Cut(s, ":")
 	if !isName(kind) {
-		return pattern{}, fmt.Errorf("object %s does not start with a kind such as model:", quote(s))
+		return pattern{}, fmt.Errorf("object %s does not start with a kind, as in model:NAME", quote(s))
 	}
 	p := pattern{kind: kind}
 	if !named {

@@ -155,6 +155,8 @@ func (n *normalised) windows(w window) []stretch {
 		out = n.runs(digitClass, 6)
 	case aroundAddress:
 		out = n.runs(addressClass, 3)
+	case aroundScheme:
+		out = n.schemeWindows()
 	}
 	n.cache[w] = out
 	return out
@@ -247,6 +249,32 @@ func (n *normalised) atWindows() []stretch {
 		at = end + next
 	}
 	return out
+}
+
+// schemeWindows returns the text from up to 5 bytes before each "://" to the
+// next space, at most 2,048 bytes.
+func (n *normalised) schemeWindows() []stretch {
+	var out []stretch
+	last := 0
+	for {
+		i := strings.Index(n.text[last:], "://")
+		if i < 0 {
+			return out
+		}
+		at := last + i
+		start, end := at, at+3
+		for start > last && at-start < 5 && isWord(n.text[start-1]) {
+			start--
+		}
+		for end < len(n.text) && end-at < 2048 && n.text[end] > ' ' {
+			end++
+		}
+		for end < len(n.text) && !utf8.RuneStart(n.text[end]) {
+			end--
+		}
+		out = append(out, stretch{start: start, end: end})
+		last = end
+	}
 }
 
 // isMailByte: letters, digits, the signs of a dot-atom, and every byte of a

@@ -61,6 +61,7 @@ const (
 	aroundAt      window = iota // around an '@'
 	aroundDigits                // runs of digits, letters attached to them, and separators
 	aroundAddress               // runs of hexadecimal digits, dots and colons
+	aroundScheme                // from a few letters before "://" to the next space
 )
 
 var registry = map[string]Recogniser{}
@@ -141,31 +142,55 @@ type span struct {
 	score      float64
 }
 
+// Long windows are searched in pieces: Go's regexp is several times faster on
+// texts of a few kilobytes. No pattern tried in a long window matches more than
+// pieceOverlap bytes.
+const (
+	longWindow   = 4096
+	piece        = 1024
+	pieceOverlap = 128
+)
+
 func (r Recogniser) find(n *normalised, spans []span) []span {
 	for _, w := range n.windows(r.window) {
 		if w.digits < r.least {
 			continue
 		}
-		part := n.text[w.start:w.end]
 		for _, p := range r.patterns {
-			// A rejected candidate must not hide a good one that starts inside it,
-			// so the search goes on at the next place behind its start where one
-			// can start. This stays linear because every pattern or its window is
-			// short.
-			for from := 0; from < len(part); {
-				m := p.re.FindStringIndex(part[from:])
-				if m == nil {
-					break
-				}
-				start, end := from+m[0], from+m[1]
-				score, ok := r.judge(n, p.score, w.start+start, w.start+end)
-				if !ok {
-					from = r.nextStart(n.text, w.start+start) - w.start
-					continue
-				}
-				spans = append(spans, span{r.ID, w.start + start, w.start + end, score})
-				from = end
-			}
+			spans = r.search(n, p, w, spans)
+		}
+	}
+	return spans
+}
+
+// search appends what one pattern finds in one window. A rejected candidate
+// must not hide a good one that starts inside it, so the search goes on at the
+// next place behind its start where one can start. This stays linear because
+// every pattern or its window is short.
+func (r Recogniser) search(n *normalised, p pattern, w stretch, spans []span) []span {
+	for from := w.start; from < w.end; {
+		end := w.end
+		if w.end-w.start > longWindow {
+			end = min(from+piece, w.end)
+		}
+		m := p.re.FindStringIndex(n.text[from:end])
+		switch {
+		case m == nil && end == w.end:
+			return spans
+		case m == nil:
+			from = end - pieceOverlap
+			continue
+		case from+m[1] == end && end < w.end && m[0] > 0:
+			from += m[0] // it may go on behind the piece: look at it from its start
+			continue
+		}
+		s := span{r.ID, from + m[0], from + m[1], 0}
+		if score, ok := r.judge(n, p.score, s.start, s.end); ok {
+			s.score = score
+			spans = append(spans, s)
+			from = s.end
+		} else {
+			from = r.nextStart(n.text, s.start)
 		}
 	}
 	return spans
