@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"vitrine/views"
 	"vitrine/web"
 	"vitrine/web/app"
 	"vitrine/web/db"
@@ -104,7 +105,7 @@ func (t *target) open(ctx context.Context) (*client, error) {
 
 // openApp opens a data folder with everything wired.
 func openApp(ctx context.Context, c app.Config, log *slog.Logger) (*app.App, error) {
-	c.Logger = log
+	c.Logger, c.Render = log, views.WriteReport
 	return app.New(ctx, c)
 }
 

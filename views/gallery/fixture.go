@@ -50,7 +50,7 @@ func denied() policy.Decision {
 	d.Allow, d.Effect, d.Reason, d.Rule, d.RolePath = false, "deny", policy.ReasonNoRule, nil, nil
 	d.Request.Action, d.Request.Object, d.Request.Context.Purpose = policy.AuditRead, "audit:*", "unspecified"
 	d.Nearest = &policy.Rule{ID: "r-027", Subject: "role:auditor", Action: policy.AuditRead, Object: "audit:*", Effect: "allow"}
-	d.Lacked = []string{"role: auditor"}
+	d.Lacked = []string{"role:auditor"}
 	return d
 }
 
