@@ -1,8 +1,10 @@
 package inference
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"vitrine/inference/task"
 )
@@ -33,20 +35,23 @@ func (m *Model) Finish(in Input, e *Encoded, results []Result) (*Prediction, err
 		c.Word = func(id int32) string { return m.tok.Decode([]int32{id}, false) }
 	}
 	p := &Prediction{Task: m.desc.Task, Unknown: e.Unknown}
-	seen := -1
+	seen := map[int]bool{}
 	for i, w := range e.Windows {
 		tokens := make([]task.Token, len(w.Tokens))
 		for j, t := range w.Tokens {
 			tokens[j] = task.Token{ID: t.ID, Start: t.Start, End: t.End, Special: t.Special, Pair: t.Pair, Index: t.Index}
-			if len(e.Windows) == 1 || !t.Special && t.Index > seen {
+			if len(e.Windows) == 1 || !t.Special && !seen[t.Index] {
 				p.Tokens = append(p.Tokens, t)
-				seen = max(seen, t.Index)
+				seen[t.Index] = true
 			}
 		}
 		c.Windows = append(c.Windows, task.Window{Output: results[i].Output.Data, Shape: results[i].Output.Shape, Tokens: tokens})
 		if len(e.Windows) > 1 {
 			p.Windows = append(p.Windows, note(w))
 		}
+	}
+	if len(e.Windows) > 1 { // of two texts the shorter stands in every window: its tokens come before later windows'
+		slices.SortStableFunc(p.Tokens, func(a, b Token) int { return cmp.Compare(a.Index, b.Index) })
 	}
 	a, err := m.task.Finish(c)
 	if err != nil {
