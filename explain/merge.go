@@ -7,9 +7,8 @@ import (
 	"vitrine/inference"
 )
 
-// merge joins the windows' tokens into one list in reading order. A non-special token is the same token in every
-// window that holds it. Of the special tokens, those with the same text and the same number of special tokens
-// before them stand for one another: the list keeps the first window's leading and the last window's trailing ones.
+// merge joins the windows' tokens into one list in reading order. A non-special token has one number in every window
+// that holds it. Special tokens stand for one another where as many special tokens come before them.
 func (j *job) merge(in []inference.Window) {
 	j.windows = make([]window, len(in))
 	total := 0.0
@@ -38,65 +37,60 @@ func (j *job) merge(in []inference.Window) {
 	j.mergeTokens()
 }
 
-// place orders tokens: first text before second, then characters, special tokens around them.
+// place orders tokens: first text before second, then the token's number, special tokens around them.
 type place struct {
-	pair, start, end, rank int
+	pair, index, rank int
 }
 
 func (p place) compare(q place) int {
-	return cmp.Or(cmp.Compare(p.pair, q.pair), cmp.Compare(p.start, q.start), cmp.Compare(p.end, q.end), cmp.Compare(p.rank, q.rank))
+	return cmp.Or(cmp.Compare(p.pair, q.pair), cmp.Compare(p.index, q.index), cmp.Compare(p.rank, q.rank))
+}
+
+// places gives the place of each token of a window.
+func places(tokens []inference.Token) []place {
+	const behind = int(^uint(0) >> 1) // every other token of its text
+	out := make([]place, len(tokens))
+	specials, pair, seen := 0, 0, false
+	for t, tok := range tokens {
+		switch {
+		case !tok.Special:
+			if seen = true; tok.Pair {
+				pair = 1
+			}
+			out[t] = place{pair: pair, index: tok.Index}
+			continue
+		case !seen: // leading: before everything
+			out[t] = place{index: -1, rank: specials}
+		default:
+			out[t] = place{pair: pair, index: behind, rank: specials}
+		}
+		specials++
+	}
+	return out
 }
 
 func (j *job) mergeTokens() {
-	const far = int(^uint(0) >> 2)
-	places := map[place]inference.Token{}
-	of := make([][]place, len(j.windows))
-	for i := range j.windows {
-		tokens := j.windows[i].in.Tokens
-		of[i] = make([]place, len(tokens))
-		specials, pair, seen := 0, 0, false
-		last := place{}
-		for t, tok := range tokens {
-			var p place
-			switch {
-			case tok.Special && !seen: // leading: before everything
-				p = place{start: -1, rank: specials}
-			case tok.Special: // between or after: behind everything of its text
-				p = place{pair: pair, start: far, rank: specials}
-			default:
-				seen = true
-				if tok.Pair {
-					pair = 1
-				}
-				p = place{pair: pair, start: tok.Start, end: tok.End}
-				if p.start == last.start && p.end == last.end && p.pair == last.pair {
-					p.rank = last.rank + 1 // several tokens of one character
-				}
-				last = p
-			}
-			if tok.Special {
-				specials++
-			}
-			of[i][t] = p
-			if _, ok := places[p]; !ok {
-				places[p] = tok
+	known := map[place]inference.Token{}
+	for _, w := range j.windows {
+		for t, p := range places(w.in.Tokens) {
+			if _, ok := known[p]; !ok {
+				known[p] = w.in.Tokens[t]
 			}
 		}
 	}
-	order := make([]place, 0, len(places))
-	for p := range places {
+	order := make([]place, 0, len(known))
+	for p := range known {
 		order = append(order, p)
 	}
 	slices.SortFunc(order, place.compare)
 	index := make(map[place]int, len(order))
 	for i, p := range order {
 		index[p] = i
-		j.tokens = append(j.tokens, places[p])
+		j.tokens = append(j.tokens, known[p])
 	}
 	for i := range j.windows {
-		j.windows[i].position = make([]int, len(of[i]))
-		for t, p := range of[i] {
-			j.windows[i].position[t] = index[p]
+		for _, p := range places(j.windows[i].in.Tokens) {
+			j.windows[i].position = append(j.windows[i].position, index[p])
 		}
 	}
 }

@@ -47,7 +47,7 @@ func (m *toy) Encode(_ context.Context, in inference.Input) (*inference.Encoded,
 				part = "##" + part
 			}
 			n := len(strings.TrimPrefix(part, "##"))
-			tokens = append(tokens, inference.Token{Text: part, ID: 4 + id, Start: at, End: at + n, Word: w})
+			tokens = append(tokens, inference.Token{Text: part, ID: 4 + id, Start: at, End: at + n, Word: w, Index: len(tokens)})
 			at += n
 		}
 		at++
@@ -59,8 +59,8 @@ func (m *toy) Encode(_ context.Context, in inference.Input) (*inference.Encoded,
 	out := &inference.Encoded{}
 	for first := 0; ; first += size - 1 {
 		part := tokens[first:min(first+size, len(tokens))]
-		all := append([]inference.Token{{Text: "[CLS]", ID: 1, Special: true, Word: -1}}, part...)
-		all = append(all, inference.Token{Text: "[SEP]", ID: 2, Special: true, Word: -1})
+		all := append([]inference.Token{{Text: "[CLS]", ID: 1, Special: true, Word: -1, Index: -1}}, part...)
+		all = append(all, inference.Token{Text: "[SEP]", ID: 2, Special: true, Word: -1, Index: -1})
 		x := inference.Example{Types: make([]int32, len(all))}
 		for _, t := range all {
 			x.IDs = append(x.IDs, t.ID)
