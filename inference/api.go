@@ -92,6 +92,7 @@ type Window struct {
 type Encoded struct {
 	Windows []Window
 	Unknown float64 // share of [UNK] among the non-special tokens
+	Pair    bool    // of two texts it is the second that the windows divide; the first stands in each of them whole
 }
 
 // Target selects the scalar that is reported and differentiated. Index points into the output: {class},
@@ -128,11 +129,12 @@ type LabelScore = task.LabelScore
 // Entity is one span of the text; Start and End count characters, Index is the first token.
 type Entity = task.Entity
 
-// WindowNote says which characters one window of a long text covered.
+// WindowNote says which characters of a long text one window covered: of the second text where Pair is true.
 type WindowNote struct {
-	Start  int `json:"start"`
-	End    int `json:"end"`
-	Tokens int `json:"tokens"`
+	Start  int  `json:"start"`
+	End    int  `json:"end"`
+	Tokens int  `json:"tokens"`
+	Pair   bool `json:"pair,omitempty"`
 }
 
 // Prediction is the answer of a model's task. Labels are sorted best first.

@@ -97,7 +97,7 @@ func (m *Model) windows(tokens []tokenizer.Token) (*Encoded, error) {
 	}
 	long := 0
 	if count[1] > count[0] {
-		long = 1
+		long, e.Pair = 1, true
 	}
 	capacity := m.desc.MaxTokens - (len(tokens) - count[long])
 	if capacity < max(1, m.desc.MaxTokens/4) {

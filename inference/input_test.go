@@ -139,6 +139,34 @@ func TestLongText(t *testing.T) {
 	}
 }
 
+// TestLongPair: the longer of two texts is divided, the other stands in every window; two long texts are refused.
+func TestLongPair(t *testing.T) {
+	m := openPretrained(t, "sentiment-minilm")
+	long := strings.Repeat("the battery dies by noon. ", 200)
+	for _, second := range []bool{false, true} {
+		short := "A short question?"
+		in := Input{Text: long, Pair: &short}
+		if second {
+			in = Input{Text: short, Pair: &long}
+		}
+		p, err := m.Predict(context.Background(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Windows) < 2 || p.Windows[0].Pair != second || p.Windows[0].Start != 0 || p.Windows[len(p.Windows)-1].End != len(long)-1 {
+			t.Errorf("second %v: windows %+v", second, p.Windows)
+		}
+		for i, tok := range p.Tokens {
+			if tok.Index != i {
+				t.Fatalf("second %v: token %d has number %d", second, i, tok.Index)
+			}
+		}
+	}
+	if _, err := m.Predict(context.Background(), Input{Text: long, Pair: &long}); !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), "both texts") {
+		t.Errorf("two long texts: %v", err)
+	}
+}
+
 // TestShippedModels compares the whole way, text or picture to probabilities, with the golden files beside the models.
 func TestShippedModels(t *testing.T) {
 	for _, name := range []string{"sentiment-minilm", "digits-resnet"} {

@@ -47,7 +47,7 @@ func (m *Model) Finish(in Input, e *Encoded, results []Result) (*Prediction, err
 		}
 		c.Windows = append(c.Windows, task.Window{Output: results[i].Output.Data, Shape: results[i].Output.Shape, Tokens: tokens})
 		if len(e.Windows) > 1 {
-			p.Windows = append(p.Windows, note(w))
+			p.Windows = append(p.Windows, note(w, e.Pair))
 		}
 	}
 	if len(e.Windows) > 1 { // of two texts the shorter stands in every window: its tokens come before later windows'
@@ -61,11 +61,11 @@ func (m *Model) Finish(in Input, e *Encoded, results []Result) (*Prediction, err
 	return p, nil
 }
 
-// note says what a window covered: characters of the text that was windowed.
-func note(w Window) WindowNote {
-	n := WindowNote{Start: -1, Tokens: len(w.Tokens)}
+// note says which characters of the text that is divided a window covered.
+func note(w Window, pair bool) WindowNote {
+	n := WindowNote{Start: -1, Tokens: len(w.Tokens), Pair: pair}
 	for _, t := range w.Tokens {
-		if t.Special {
+		if t.Special || t.Pair != pair {
 			continue
 		}
 		if n.Start < 0 || t.Start < n.Start {
