@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/gowebpki/jcs"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files; review the difference")
@@ -26,6 +28,9 @@ func TestKinds(t *testing.T) {
 		back, err := ParseLeaf(leaf)
 		if err != nil || !reflect.DeepEqual(back, k.Sample) {
 			t.Errorf("%s does not read back: %v", k.Code, err)
+		}
+		if canonical, err := jcs.Transform(leaf); err != nil || !bytes.Equal(canonical, leaf) {
+			t.Errorf("%s: not RFC 8785: %v", k.Code, err)
 		}
 		all.Write(leaf)
 		all.WriteByte('\n')
@@ -113,6 +118,30 @@ func visit(t *testing.T, k Kind, canary string) {
 	})
 }
 
+// TestEveryFieldIsCanonical: an event with every field set is RFC 8785 too.
+func TestEveryFieldIsCanonical(t *testing.T) {
+	k, _ := LookupKind("PREDICTION.MADE.OK")
+	e := k.Sample
+	e.OnBehalfOf, e.LegalBasis, e.Reason, e.Digest = "subject:"+e.ID, "gdpr-6-1-f", "none", strings.Repeat("a", 64)
+	e.Human = &Human{Reviewer: e.Actor, Outcome: "override", OverrideOf: e.ID}
+	e.Model = &Model{ID: "org/Model-1", Version: "1.0+build", Digest: e.Digest}
+	e.Numbers = map[string]int64{"tokens": 1 << 53, "windows": -1 << 53, "masked": 0}
+	v := reflect.ValueOf(e)
+	for i := range v.NumField() {
+		if v.Field(i).IsZero() {
+			t.Errorf("%s is not set", v.Type().Field(i).Name)
+		}
+	}
+	leaf, err := e.Canonical()
+	if err != nil {
+		t.Fatal(err)
+	}
+	canonical, err := jcs.Transform(leaf)
+	if err != nil || !bytes.Equal(canonical, leaf) {
+		t.Errorf("%v\n%s\n%s", err, leaf, canonical)
+	}
+}
+
 func TestParseLeafIsStrict(t *testing.T) {
 	k, _ := LookupKind("PREDICTION.MADE.OK")
 	leaf, err := k.Sample.Canonical()
@@ -177,6 +206,9 @@ func FuzzParseLeaf(f *testing.F) {
 		again, err := e.Canonical()
 		if err != nil || !bytes.Equal(again, data) {
 			t.Errorf("taken, but not its own canonical form: %v", err)
+		}
+		if canonical, err := jcs.Transform(data); err != nil || !bytes.Equal(canonical, data) {
+			t.Errorf("taken, but not RFC 8785: %v", err)
 		}
 	})
 }
