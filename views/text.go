@@ -224,3 +224,28 @@ func PurposeName(ctx context.Context, id string) string { return purposeName(ctx
 
 // RecogniserName is a recogniser of personal data in words.
 func RecogniserName(ctx context.Context, id string) string { return recogniserName(ctx, id) }
+
+// dutyShort counts what a rule asks for, for a cell of the matrix; the rules
+// below it say it whole.
+func dutyShort(ctx context.Context, o policy.Obligations) string {
+	var parts []string
+	if n := len(o.Mask); n > 0 {
+		parts = append(parts, i18n.T(ctx, "policies.d-mask", "n", n))
+	}
+	if o.ExplanationLevel != "" && o.ExplanationLevel != policy.LevelFull {
+		parts = append(parts, levelName(ctx, o.ExplanationLevel))
+	}
+	if o.Round != nil {
+		parts = append(parts, i18n.T(ctx, "policy.o-round", "n", *o.Round))
+	}
+	if n := len(o.Methods); n > 0 {
+		parts = append(parts, i18n.T(ctx, "policies.d-only", "n", n))
+	}
+	if n := len(o.ForbidMethods); n > 0 {
+		parts = append(parts, i18n.T(ctx, "policies.d-forbid", "n", n))
+	}
+	if o.ModelSeesClear {
+		parts = append(parts, i18n.T(ctx, "policy.o-clear"))
+	}
+	return strings.Join(parts, "; ")
+}

@@ -72,6 +72,9 @@ func (c *Context) logHealth(s views.Shell) views.Health {
 func (c *Context) facet(name string, words []string, counts []app.CountView, names string) []ui.Option {
 	var out []ui.Option
 	for _, x := range counts {
+		if x.Value == "" {
+			continue
+		}
 		word := name + ":" + x.Value
 		current := slicesHas(words, word)
 		var next []string

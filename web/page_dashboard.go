@@ -59,7 +59,7 @@ func dashboard(c *Context) error {
 }
 
 func health(h app.HealthView) views.Health {
-	v := views.Health{Known: !h.Checked.IsZero(), OK: h.OK, Size: h.Size, Pending: h.Pending, Root: h.Root, Signed: h.Signed,
+	v := views.Health{Known: !h.Checked.IsZero(), OK: h.OK, Size: h.Size, Pending: h.Pending, Root: hexHash(h.Root), Signed: h.Signed,
 		Checked: h.Checked, FirstBad: -1, Problem: h.Problem, Key: h.Key, Origin: h.Origin}
 	if h.FirstBad != nil {
 		v.FirstBad = *h.FirstBad
