@@ -70,7 +70,7 @@ func (c *Context) ordinal(name string, n int) int {
 
 func (c *Context) tokens(m *views.Explanation, e *app.ExplanationView) {
 	addr := c.address(e.Prediction, e.ID)
-	byWord := c.QueryParam("group") == "word" && len(e.Words) > 0
+	byWord := c.QueryParam("group") != "token" && len(e.Words) > 0
 	t := chart.Tokens{Signed: e.Signed, Signs: e.Level == policy.LevelSigns, Pattern: c.preference("palette") == "pattern"}
 	var parts []chart.Part
 	for i, tok := range e.Tokens {
@@ -107,8 +107,8 @@ func (c *Context) tokens(m *views.Explanation, e *app.ExplanationView) {
 	}
 	if len(e.Words) > 0 {
 		m.Groups = []ui.Option{
-			{Text: i18n.T(c.Ctx(), "explain.group-token"), URL: ui.Set(addr, "group", "") + "#why", Current: !byWord},
-			{Text: i18n.T(c.Ctx(), "explain.group-word"), URL: ui.Set(addr, "group", "word") + "#why", Current: byWord},
+			{Text: i18n.T(c.Ctx(), "explain.group-token"), URL: ui.Set(addr, "group", "token") + "#why", Current: !byWord},
+			{Text: i18n.T(c.Ctx(), "explain.group-word"), URL: ui.Set(addr, "group", "") + "#why", Current: byWord},
 		}
 	}
 	now := c.preference("palette")

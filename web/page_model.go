@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"vitrine/policy"
 	"vitrine/views"
@@ -63,7 +64,7 @@ func modelExample(c *Context) error {
 func methods(list []app.MethodView, form url.Values, chosen string) []views.Method {
 	var out []views.Method
 	for _, x := range list {
-		m := views.Method{ID: x.ID, Forwards: x.Forwards, Gradients: x.Gradients, Seconds: x.Seconds, Suitable: x.Suitable, Why: x.Why,
+		m := views.Method{ID: x.ID, Forwards: x.Forwards, Gradients: x.Gradients, Seconds: x.Seconds, Suitable: x.Suitable, Why: plainWhy(x.Why),
 			Allowed: x.Allowed, Denial: x.Denial, Selected: x.ID == chosen}
 		for _, p := range x.Params {
 			v := views.Param{Name: p.Name, Type: p.Type, Min: p.Min, Max: p.Max, Enum: p.Enum, Help: p.Help, Value: paramText(p.Default)}
@@ -75,6 +76,12 @@ func methods(list []app.MethodView, form url.Values, chosen string) []views.Meth
 		out = append(out, m)
 	}
 	return out
+}
+
+// plainWhy takes the package's words off a sentence: the page says around it that
+// the method does not fit.
+func plainWhy(s string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(s, "explain: "), ": method does not suit the model")
 }
 
 func paramText(v any) string {

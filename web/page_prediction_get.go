@@ -130,11 +130,15 @@ func (c *Context) withMethods(m *views.Prediction, v *app.PredictionView, form u
 	if chosen == "" {
 		chosen = c.QueryParam("method")
 	}
+	made := map[string]bool{}
+	for _, e := range v.Explanations {
+		made[e.Method] = true
+	}
 	var fitting []app.MethodView
 	for _, x := range list {
 		if x.Suitable {
 			fitting = append(fitting, x)
-			if chosen == "" && x.Allowed {
+			if chosen == "" && x.Allowed && !made[x.ID] {
 				chosen = x.ID
 			}
 		}

@@ -64,7 +64,7 @@ func (m Heat) layers() []layer {
 	if m.Signed {
 		for b := -4; b <= 4; b++ {
 			if d := cells(class, m.W, m.H, b); b != 0 && d != "" {
-				out = append(out, layer{"s" + BinClass(b)[1:], d})
+				out = append(out, layer{"s" + BinClass(b), d})
 			}
 		}
 		return out
