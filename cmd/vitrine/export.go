@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"vitrine/web/app"
@@ -23,8 +24,8 @@ func export(ctx context.Context, e *env, args []string) (err error) {
 		t      target
 		format = fs.String("format", "pack", "pack, csv or jsonl")
 		out    = fs.String("out", "", "`file` to write")
-		from   = fs.String("from", "", "first `time` (2026-11-24 or RFC 3339)")
-		to     = fs.String("to", "", "`time` after the last")
+		from   = fs.String("from", "", "first `time` (2026-11-24 or RFC 3339) or index")
+		to     = fs.String("to", "", "`time` or index after the last")
 		kind   = fs.String("kind", "", "event `code`, or its beginning")
 		lang   = fs.String("lang", "en", "language of the report: en or zh-Hans")
 		asJSON = fs.Bool("json", false, "print one JSON value")
@@ -41,15 +42,11 @@ func export(ctx context.Context, e *env, args []string) (err error) {
 		return usagef("give a file to write: --out FILE")
 	}
 	body := map[string]any{"format": *format, "kind": *kind, "language": *lang}
-	for name, v := range map[string]string{"after": *from, "until": *to} {
-		if v == "" {
-			continue
-		}
-		when, err := timeFlag(v)
-		if err != nil {
-			return err
-		}
-		body[name] = when
+	if err := bound(body, *from, "from", "after"); err != nil {
+		return err
+	}
+	if err := bound(body, *to, "to", "until"); err != nil {
+		return err
 	}
 	c, err := t.open(ctx)
 	if err != nil {
@@ -71,6 +68,21 @@ func export(ctx context.Context, e *env, args []string) (err error) {
 		fmt.Fprintf(e.stdout, "check it anywhere, without this server: vitrine verify %s\n", *out)
 	}
 	return nil
+}
+
+// bound puts one end of a range into the request: a whole number is an index of
+// the log, anything else a time.
+func bound(body map[string]any, v, index, when string) error {
+	if v == "" {
+		return nil
+	}
+	if n, err := strconv.ParseInt(v, 10, 64); err == nil {
+		body[index] = n
+		return nil
+	}
+	t, err := timeFlag(v)
+	body[when] = t
+	return err
 }
 
 func timeFlag(v string) (time.Time, error) {
