@@ -10,7 +10,7 @@ import (
 // Markdown renders the part of Markdown that model cards use: headings,
 // paragraphs, lists, tables, fenced code, emphasis, code and links. Everything
 // else is text. Raw HTML in the source is escaped; a link is kept only with an
-// http or https address or a local path, so that a card cannot carry script.
+// http or https address, so that a card cannot carry script.
 // Headings begin two levels down, below the page's own.
 func Markdown(src string) string {
 	src = strings.ReplaceAll(src, "\x00", "")
@@ -186,18 +186,22 @@ func mdInline(s string) string {
 	s = mdLink.ReplaceAllStringFunc(s, func(m string) string {
 		p := mdLink.FindStringSubmatch(m)
 		u, err := url.Parse(html.UnescapeString(p[2]))
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https" && (u.Scheme != "" || u.Host != "" || u.Opaque != "")) {
-			return p[1]
-		}
-		if u.Scheme == "" {
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			return p[1]
 		}
 		return `<a href="` + html.EscapeString(u.String()) + `" rel="noreferrer">` + p[1] + `</a>`
 	})
 	s = mdBold.ReplaceAllString(s, "<strong>$1</strong>")
 	s = mdEmph.ReplaceAllString(s, "$1<em>$2</em>$3")
-	for _, c := range code {
-		s = strings.Replace(s, "\x00", c, 1)
+	if len(code) == 0 {
+		return s
 	}
-	return s
+	var b strings.Builder
+	for i, part := range strings.Split(s, "\x00") {
+		if i > 0 && i <= len(code) {
+			b.WriteString(code[i-1])
+		}
+		b.WriteString(part)
+	}
+	return b.String()
 }
