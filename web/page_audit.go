@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -34,6 +35,10 @@ func auditPage(c *Context) error {
 		return q.err
 	}
 	list, err := c.App.AuditEvents(c.Ctx(), c.Caller, terms.query)
+	if errors.Is(err, app.ErrInput) {
+		complaint, terms = err.Error(), auditTerms{}
+		list, err = c.App.AuditEvents(c.Ctx(), c.Caller, terms.query)
+	}
 	if err != nil {
 		return err
 	}
