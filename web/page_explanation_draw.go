@@ -38,6 +38,14 @@ func (c *Context) explanation(v *app.PredictionView, e *app.ExplanationView, all
 	if len(e.Token) == len(e.Tokens) && len(e.Token) > 0 {
 		c.tokens(m, e)
 	}
+	if x := e.Companion; x != nil && len(x.Attributions) == len(e.Tokens) {
+		t := chart.Tokens{Name: "c"}
+		for i, tok := range e.Tokens {
+			t.Items = append(t.Items, chart.Token{Text: tok.Text, Value: x.Attributions[i], Special: tok.Special, Start: tok.Start, End: tok.End})
+		}
+		t.Limit = chart.Limit(ranked(t.Items))
+		m.Companion = &t
+	}
 	if a := attention(e); a.Valid() {
 		m.Attention = a
 		m.Layer, m.Head = c.ordinal("layer", a.L), c.ordinal("head", a.H)
@@ -93,13 +101,7 @@ func (c *Context) tokens(m *views.Explanation, e *app.ExplanationView) {
 			parts = append(parts, chart.Part{Name: it.Text, Value: it.Value})
 		}
 	}
-	var ranked []float64
-	for _, it := range t.Items {
-		if !it.Special {
-			ranked = append(ranked, it.Value)
-		}
-	}
-	t.Limit = chart.Limit(ranked)
+	t.Limit = chart.Limit(ranked(t.Items))
 	m.Tokens = t
 	if e.Signed && !t.Signs && (m.Complete || e.Output != e.BaselineOutput) {
 		w := chart.NewWaterfall(e.Output-(e.Output-e.BaselineOutput), e.Output, parts, 8)
@@ -120,6 +122,17 @@ func (c *Context) tokens(m *views.Explanation, e *app.ExplanationView) {
 		m.Palettes = append(m.Palettes, ui.Option{Text: i18n.T(c.Ctx(), "explain.palette-"+name), URL: ui.Set(addr, "palette", value), Current: p == now})
 	}
 	m.Supporting, m.Opposing = strongest(e)
+}
+
+// ranked are the values of the tokens that are not special.
+func ranked(items []chart.Token) []float64 {
+	var out []float64
+	for _, it := range items {
+		if !it.Special {
+			out = append(out, it.Value)
+		}
+	}
+	return out
 }
 
 // strongest names up to two words that speak for the target and two against.

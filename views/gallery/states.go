@@ -164,6 +164,9 @@ func predictionAttention(s views.Shell) templ.Component {
 		return ui.Set("/prediction-attention", "layer", ui.Count(l), "head", ui.Count(h)) + "#head"
 	}
 	m.Why.Waterfall, m.Why.Warnings = nil, []string{"attention-only"}
+	beside := tokens(false)
+	beside.Name = "c"
+	m.Why.Companion, m.Why.Complete = &beside, false
 	return views.PredictionPage(m)
 }
 
