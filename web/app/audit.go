@@ -33,9 +33,7 @@ func auditError(err error) error {
 func (q EventQuery) query() auditstore.Query {
 	model, _, _ := strings.Cut(q.Model, "@")
 	out := auditstore.Query{Actor: q.Actor, Model: model, Object: q.Object, Decision: q.Decision, After: q.After, Before: q.Until, First: q.From}
-	for _, k := range strings.FieldsFunc(strings.ToUpper(q.Kind), func(r rune) bool { return r == ',' || r == ' ' }) {
-		out.Kinds = append(out.Kinds, k)
-	}
+	out.Kinds = strings.FieldsFunc(strings.ToUpper(q.Kind), func(r rune) bool { return r == ',' || r == ' ' })
 	if q.To != nil {
 		last := *q.To - 1
 		out.Last = &last

@@ -10,6 +10,7 @@ import (
 
 	auditstore "vitrine/audit/store"
 	"vitrine/policy"
+	"vitrine/policy/identity"
 	"vitrine/policy/privacy"
 	"vitrine/web/db"
 )
@@ -69,15 +70,21 @@ func TestModelSeesClear(t *testing.T) {
 	if count(list, "PREDICTION.REVEALED.OK") != 1 || count(list, "PREDICTION.REVEALED.DENIED") != 1 {
 		t.Fatalf("%+v", list)
 	}
-	// A person's erasure takes everything that was kept about them.
-	row, err := a.store.Prediction(ctx, a.workspace, clear.ID)
+	checkErasure(t, a, analyst, clear.ID)
+}
+
+// checkErasure: a person's erasure takes everything that was kept about them.
+func checkErasure(t *testing.T, a *App, analyst identity.Caller, id string) {
+	t.Helper()
+	ctx := context.Background()
+	row, err := a.store.Prediction(ctx, a.workspace, id)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := a.vault.Erase(ctx, a.workspace, row.Subject); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Prediction(ctx, analyst, clear.ID); !errors.Is(err, ErrInputNotKept) {
+	if _, err := a.Prediction(ctx, analyst, id); !errors.Is(err, ErrInputNotKept) {
 		t.Fatal(err)
 	}
 	if l, err := a.Predictions(ctx, analyst, PredictionQuery{}); err != nil || len(l.Items) != 2 || l.Items[0].Excerpt != "" {

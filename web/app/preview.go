@@ -1,7 +1,9 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"vitrine/explain"
 	"vitrine/inference"
@@ -44,25 +46,21 @@ func (a *App) Preview(ctx context.Context, c identity.Caller, r PreviewRequest) 
 	return v, err
 }
 
-// joined lists the tokens of all windows, those of overlaps once.
+// joined lists the tokens as a prediction does: of one window all, of several the
+// non-special ones, those of overlaps once.
 func joined(e *inference.Encoded) []inference.Token {
 	var out []inference.Token
-	content := 0 // non-special tokens taken so far
-	for i, w := range e.Windows {
-		at := w.First
+	seen := map[int]bool{}
+	for _, w := range e.Windows {
 		for _, t := range w.Tokens {
-			if t.Special {
-				if i == 0 {
-					out = append(out, t)
-				}
-				continue
-			}
-			if at >= content {
+			if len(e.Windows) == 1 || !t.Special && !seen[t.Index] {
 				out = append(out, t)
-				content++
+				seen[t.Index] = true
 			}
-			at++
 		}
+	}
+	if len(e.Windows) > 1 {
+		slices.SortStableFunc(out, func(a, b inference.Token) int { return cmp.Compare(a.Index, b.Index) })
 	}
 	return out
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -15,7 +14,6 @@ import (
 	"vitrine/inference"
 	"vitrine/policy"
 	"vitrine/policy/identity"
-	"vitrine/policy/privacy"
 	"vitrine/web/store"
 )
 
@@ -115,11 +113,17 @@ func (a *App) predictionView(ctx context.Context, row *store.Prediction) (*Predi
 	return v, nil
 }
 
-// withWords puts word numbers back, which the tokens' own JSON leaves out.
+// withWords puts back the numbers that the tokens' own JSON leaves out.
 func withWords(tokens []inference.Token, words []int) []inference.Token {
+	content := 0
 	for i := range tokens {
 		if i < len(words) {
 			tokens[i].Word = words[i]
+		}
+		tokens[i].Index = -1
+		if !tokens[i].Special {
+			tokens[i].Index = content
+			content++
 		}
 	}
 	return tokens
@@ -163,18 +167,6 @@ func (a *App) storedInput(ctx context.Context, row *store.Prediction) (*protecte
 		return nil, fail(ErrInputNotKept, "predict again", "this version of the program masks the text in another way than the one that stored it")
 	}
 	return again, nil
-}
-
-func (a *App) clearInput(ctx context.Context, row *store.Prediction) (*sealedInput, error) {
-	raw, err := a.unseal(ctx, place{row.Subject, row.ID, "clear"}, row.Clear)
-	if err != nil {
-		return nil, err
-	}
-	var in sealedInput
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return nil, fmt.Errorf("app: reading the input of %s: %w", row.ID, err)
-	}
-	return &in, nil
 }
 
 // Predictions lists predictions, newest first.
@@ -262,112 +254,6 @@ func (a *App) brief(ctx context.Context, o policy.Obligations, row *store.Predic
 	return b, nil
 }
 
-// explanationObligations are what a reader of an explanation is held to: those of
-// reading, and where the reader may also explain, those of explaining. A method or level
-// that the reader's rule forbids is an error. The decision is that on explaining.
-func (a *App) explanationObligations(c identity.Caller, row *store.Prediction, method string, read policy.Decision) (policy.Obligations, policy.Decision, error) {
-	d := a.decide(ask{caller: c, action: policy.Explain, object: "model:" + row.ModelName,
-		context: policy.Context{Purpose: row.Purpose, DataClass: row.DataClass, Method: method}})
-	o := read.Obligations
-	switch {
-	case d.Allow:
-		o = stricter(o, d.Obligations)
-	case d.Reason != policy.ReasonNoRule:
-		return o, d, &Denied{Decision: decisionView(d)}
-	}
-	if o.Level() == policy.LevelNone || !o.AllowsMethod(method) {
-		return o, d, &Denied{Decision: decisionView(read)}
-	}
-	return o, d, nil
-}
-
-// Explanation returns a stored explanation as the caller may see it.
-func (a *App) Explanation(ctx context.Context, c identity.Caller, id string) (*ExplanationView, error) {
-	if _, err := ulid.ParseStrict(id); err != nil {
-		return nil, notFound("explanation")
-	}
-	e, err := a.store.Explanation(ctx, a.workspace, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, notFound("explanation")
-	}
-	if err != nil {
-		return nil, err
-	}
-	row, d, err := a.readable(ctx, c, e.Prediction)
-	if err != nil {
-		return nil, err
-	}
-	o, refusal, err := a.explanationObligations(c, row, e.Method, d)
-	if err != nil {
-		if refusal.Allow {
-			return nil, err // the rule of reading withholds it: there is no refusal to record
-		}
-		q := ask{caller: c, action: policy.Explain, denied: "PREDICTION.READ.DENIED"}
-		return nil, a.refuse(ctx, q, refusal)
-	}
-	v, err := a.unsealExplanation(ctx, e)
-	if err != nil {
-		return nil, err
-	}
-	if v.Record, err = a.unseal(ctx, place{e.Subject, e.ID, "record"}, e.Record); err != nil {
-		return nil, err
-	}
-	if v.Receipt, err = a.receiptOf(ctx, e.Event); err != nil {
-		return nil, err
-	}
-	if err := a.remaskExplanation(ctx, row, o, v); err != nil {
-		return nil, err
-	}
-	revealExplanation(o, v)
-	return v, nil
-}
-
-func (a *App) unsealExplanation(ctx context.Context, e *store.Explanation) (*ExplanationView, error) {
-	raw, err := a.unseal(ctx, place{e.Subject, e.ID, "result"}, e.Result)
-	if err != nil {
-		return nil, err
-	}
-	var kept keptExplanation
-	if err := json.Unmarshal(raw, &kept); err != nil {
-		return nil, fmt.Errorf("app: reading explanation %s: %w", e.ID, err)
-	}
-	v := &kept.View
-	v.Tokens = withWords(v.Tokens, kept.TokenWord)
-	v.Token, v.RecordHash = kept.Token, e.RecordHash
-	if e.Tensors == nil {
-		return v, nil
-	}
-	raw, err = a.unseal(ctx, place{e.Subject, e.ID, "tensors"}, e.Tensors)
-	if err != nil {
-		return nil, err
-	}
-	var tensors keptTensors
-	if err := json.Unmarshal(raw, &tensors); err != nil {
-		return nil, fmt.Errorf("app: reading explanation %s: %w", e.ID, err)
-	}
-	v.Map, v.Attention = tensors.Map.tensor(), tensors.Attention.tensor()
-	return v, nil
-}
-
-// remaskExplanation holds an explanation's tokens and words to the reader's masking.
-func (a *App) remaskExplanation(ctx context.Context, row *store.Prediction, o policy.Obligations, v *ExplanationView) error {
-	if row.Modality != "text" || len(o.Mask) == 0 {
-		return nil
-	}
-	p, err := a.predictionView(ctx, row)
-	if err != nil {
-		return err
-	}
-	before := slices.Clone(p.Input.Masked)
-	p.Tokens, p.Output = v.Tokens, OutputView{}
-	remask(o, p)
-	v.Tokens = p.Tokens
-	if len(p.Input.Masked) > len(before) {
-		v.Words = nil // they hold the text
-	}
-	return nil
-}
-
 // InputImage returns the stored picture of a prediction, encoded as it came.
 func (a *App) InputImage(ctx context.Context, c identity.Caller, id string) (data []byte, mediaType string, err error) {
 	row, _, err := a.readable(ctx, c, id)
@@ -382,54 +268,4 @@ func (a *App) InputImage(ctx context.Context, c identity.Caller, id string) (dat
 		return nil, "", err
 	}
 	return p.image, http.DetectContentType(p.image), nil
-}
-
-// maxReason bounds a sentence that is committed to, in characters.
-const maxReason = 500
-
-// Reveal returns the clear text of a prediction whose rule kept it, and records that the
-// caller saw it, with a commitment to the reason. ErrInputNotKept where only masked text
-// was kept.
-func (a *App) Reveal(ctx context.Context, c identity.Caller, id, reason string) (*InputView, error) {
-	if _, err := ulid.ParseStrict(id); err != nil {
-		return nil, notFound("prediction")
-	}
-	if n := len([]rune(reason)); n == 0 || n > maxReason {
-		return nil, fail(ErrInput, "say in one sentence why", "a reason of 1 to %d characters is needed", maxReason)
-	}
-	d, err := a.allow(ctx, ask{caller: c, action: policy.PredictionReveal, object: "prediction:" + id, denied: "PREDICTION.REVEALED.DENIED"})
-	if err != nil {
-		return nil, err
-	}
-	row, err := a.store.Prediction(ctx, a.workspace, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, notFound("prediction")
-	}
-	if err != nil {
-		return nil, err
-	}
-	if row.Clear == nil {
-		return nil, fail(ErrInputNotKept, "a rule with model-sees-clear keeps it, for later predictions", "only the masked text of this prediction was kept")
-	}
-	key, err := a.subjectKey(ctx, row.Subject)
-	if err != nil {
-		return nil, err
-	}
-	in, err := a.clearInput(ctx, row)
-	if err != nil {
-		return nil, err
-	}
-	recordKey, err := audit.RecordKey(key, row.ID)
-	if err != nil {
-		return nil, err
-	}
-	_, err = a.log.Append(ctx, audit.Event{
-		Code: "PREDICTION.REVEALED.OK", Actor: c.ID, Auth: c.Auth, Action: string(policy.PredictionReveal), Object: "prediction:" + id,
-		Decision: decisionLeaf(d), Commitments: map[string]string{"reason": audit.Commit(recordKey, "reason", []byte(reason))},
-	})
-	if err != nil {
-		return nil, err
-	}
-	in.Kept, in.Bytes, in.Masked = true, len(in.Text), []privacy.Finding{}
-	return &in.InputView, nil
 }

@@ -112,7 +112,8 @@ func (d *DB) open(n int, readOnly bool) (*gorm.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gorm.Open(gormsqlite.New(gormsqlite.Config{DriverName: DriverName, Conn: pool}), &gorm.Config{
+	dialect := gormsqlite.Dialector{DriverName: DriverName, Conn: pool}
+	return gorm.Open(&dialector{dialect}, &gorm.Config{
 		SkipDefaultTransaction: true,
 		DisableAutomaticPing:   true,
 		TranslateError:         true,

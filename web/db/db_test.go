@@ -99,6 +99,17 @@ func TestAFailedWriteTakesBackOnlyItself(t *testing.T) {
 	}
 }
 
+func TestDuplicatesAreTranslated(t *testing.T) {
+	d := openNotes(t)
+	err := d.Write(context.Background(), func(ctx context.Context) error {
+		d.Tx(ctx).Create(&note{ID: 1, Text: "a"})
+		return d.Tx(ctx).Create(&note{ID: 1, Text: "b"}).Error
+	})
+	if !errors.Is(err, gorm.ErrDuplicatedKey) || count(t, d) != 0 {
+		t.Fatal(err)
+	}
+}
+
 func TestPanicGoesOnInTheCaller(t *testing.T) {
 	d := openNotes(t)
 	func() {

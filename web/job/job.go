@@ -38,6 +38,7 @@ func init() {
 		if err != nil {
 			return err
 		}
+		//lint:ignore SA1019 SQLite changes its schema inside of transactions, and ours is all or nothing
 		_, err = m.MigrateTx(context.Background(), sqlTx, rivermigrate.DirectionUp, nil)
 		return err
 	})
