@@ -39,6 +39,10 @@ type Shell struct {
 	LogState      string // "ok", "bad", or "" where it has not been checked
 	LogVerified   time.Time
 	Version       string // of the program
+
+	// Print is the address of a style sheet with the footer of printed pages: it
+	// names the record, which page footers cannot read from the page.
+	Print string
 }
 
 // navGroup is one block of the side navigation.

@@ -59,7 +59,8 @@ func (c *Context) prediction(id, explanation string, form url.Values) (views.Pre
 		return m, err
 	}
 	c.withMethods(&m, v, form)
-	m.CanReveal = c.App.May(c.Ctx(), c.Caller, string(policy.PredictionReveal), "prediction:"+v.ID).Effect == policy.EffectAllow
+	m.Shell.Print = printAddr(&m)
+	m.CanReveal = v.Decision.Obligations.ModelSeesClear && c.App.May(c.Ctx(), c.Caller, string(policy.PredictionReveal), "prediction:"+v.ID).Effect == policy.EffectAllow
 	return m, nil
 }
 

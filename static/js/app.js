@@ -73,7 +73,7 @@ for (const strip of qa("[data-roving]")) {
 const pages = { d: "/", p: "/playground", l: "/predictions", m: "/models", a: "/audit", e: "/exports", r: "/policies", h: "/help" };
 let pending = 0;
 document.addEventListener("keydown", (e) => {
-  if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, [contenteditable]")) return;
+  if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest?.("input, textarea, select, [contenteditable]")) return;
   if (e.key === "/") {
     const f = q("#q");
     if (f) { e.preventDefault(); f.focus(); }
