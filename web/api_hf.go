@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"vitrine/inference"
 	"vitrine/policy"
@@ -106,6 +107,9 @@ type hfParams struct {
 
 func (p *hfParams) read(raw []byte, a *app.App, c *Context, r *app.PredictRequest) error {
 	var b map[string]json.RawMessage
+	if !utf8.Valid(raw) {
+		return errUTF8()
+	}
 	if err := json.Unmarshal(raw, &b); err != nil {
 		return badBody(err)
 	}

@@ -1,12 +1,14 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
@@ -55,7 +57,14 @@ func (c *Context) IsHTMX() bool { return c.Request().Header.Get("HX-Request") ==
 // Decode reads one JSON value from the body into v: unknown fields, a second
 // value and a wrong content type are refused with a sentence.
 func (c *Context) Decode(v any) error {
-	d := json.NewDecoder(c.Request().Body)
+	raw, err := io.ReadAll(c.Request().Body)
+	if err != nil {
+		return badBody(err)
+	}
+	if !utf8.Valid(raw) {
+		return errUTF8() // the decoder would put U+FFFD in place of what was sent
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
 		return badBody(err)
@@ -64,6 +73,10 @@ func (c *Context) Decode(v any) error {
 		return invalid("the body holds more than one JSON value", "send exactly one")
 	}
 	return nil
+}
+
+func errUTF8() error {
+	return invalid("the body is not valid UTF-8", "send the text as UTF-8")
 }
 
 // badBody turns a decoder's error into a sentence for the caller.

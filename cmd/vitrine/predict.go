@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"unicode/utf8"
 
 	"vitrine/web/app"
 )
@@ -55,6 +56,9 @@ func (a *ask) request() (app.PredictRequest, error) {
 		return r, usagef("give one input: --text or --image")
 	}
 	if a.set["text"] {
+		if !utf8.ValidString(a.text) || !utf8.ValidString(a.pair) {
+			return r, &withHint{errors.New("the text is not valid UTF-8"), "send the text as UTF-8"}
+		}
 		r.Text = &a.text
 		if a.set["pair"] {
 			r.Pair = &a.pair
