@@ -1,0 +1,58 @@
+package inference
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// frozenBits are SHA-256 digests over outputs, hidden states, attentions and gradients of one random input per network:
+// the same on every processor. Whoever changes one changes engineVersion in the same commit, because records of earlier
+// explanations can no longer be replayed to the bit.
+var frozenBits = map[string]string{
+	"pretrained/sentiment-minilm":                           "e067f798cd95e463c9284b58981a1d12",
+	"pretrained/digits-resnet":                              "c7344df2e07bc62b0dc432b220cd70bb",
+	"conformance/testdata/golden/family/bert-sequence":      "28042b1b8324b91fde7f66bdbd3a7f00",
+	"conformance/testdata/golden/family/bert-token":         "09e98e428632488965c3f40bc98eccc9",
+	"conformance/testdata/golden/family/bert-qa":            "96f3105055ba7ec4ff1dbd01da397de8",
+	"conformance/testdata/golden/family/bert-mlm":           "df12547b6ae711bfa740f7ccdedb497e",
+	"conformance/testdata/golden/family/sentence-embedding": "1b83774657d70315e8c4d3d8852d740f",
+	"conformance/testdata/golden/family/resnet_basic":       "22b62657921ce34ac7a9f98bae31da77",
+	"conformance/testdata/golden/family/resnet_bottleneck":  "f78360b58ea310b9152e052a6cbdac70",
+}
+
+const frozenVersion = "1"
+
+func TestFrozenBits(t *testing.T) {
+	if EngineVersion() != frozenVersion {
+		t.Errorf("engine version %s, the frozen bits are of %s: freeze them anew", EngineVersion(), frozenVersion)
+	}
+	for _, dir := range networks {
+		m, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := m.example(rand.New(rand.NewPCG(11, 12)), 11)
+		wide := m.wide()
+		r := mustRun(t, m, []Example{e}, wide)[0]
+		var b bytes.Buffer
+		put := func(x []float32) {
+			for _, v := range x {
+				b.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)))
+			}
+		}
+		put(r.Output.Data)
+		for _, tap := range wide.Taps {
+			put(r.Taps[tap].Data)
+			put(r.Grads[tap].Data)
+		}
+		sum := sha256.Sum256(b.Bytes())
+		if got := hex.EncodeToString(sum[:16]); got != frozenBits[dir] {
+			t.Errorf("%q: %q,", dir, got)
+		}
+	}
+}
