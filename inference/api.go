@@ -1,13 +1,6 @@
-// Package inference loads a published checkpoint, runs it, taps any intermediate value and differentiates any
-// value with respect to any other.
-//
-// Logits, hidden states, attention maps and gradients are float32 and a pure function of weights, input and
-// request: bit-identical for any thread count, any batch an example rides in, any padding and any CPU level.
 package inference
 
 import "vitrine/inference/task"
-
-// Letters for shapes: B batch, T tokens, D model width, H heads, C channels or classes.
 
 // Tensor is a dense row-major array.
 type Tensor struct {
