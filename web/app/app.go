@@ -34,7 +34,7 @@ type Config struct {
 	Data        string       // data folder
 	URL         string       // address that links in receipts begin with; "" = relative
 	RootKey     string       // file of the root key; "" = DIR/keys/root.key
-	Concurrency int          // model runs at a time; 0 = 1 per 2 processors, at least 1
+	Concurrency int          // model runs at a time; 0 = 1 per 2 processors, at least 2
 	Threads     int          // threads of one model run; 0 = GOMAXPROCS
 	Logger      *slog.Logger // nil = discard; never given personal data
 	Now         func() time.Time
@@ -90,7 +90,7 @@ func New(ctx context.Context, c Config) (*App, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Concurrency <= 0 {
-		c.Concurrency = max(1, runtime.GOMAXPROCS(0)/2)
+		c.Concurrency = max(2, runtime.GOMAXPROCS(0)/2)
 	}
 	a := &App{config: c, slots: make(chan struct{}, c.Concurrency)}
 	if err := a.open(ctx); err != nil {

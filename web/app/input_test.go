@@ -89,7 +89,12 @@ func TestBadInput(t *testing.T) {
 		_, err := a.Predict(ctx, a.Local(), c.r)
 		if !errors.Is(err, c.want) || Hint(err) == "" || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v (hint %q)", name, err, Hint(err))
+			continue
 		}
+		if strings.Count(err.Error(), c.want.Error()) != 1 || strings.Contains(err.Error(), "inference:") || strings.Contains(err.Error(), "explain:") {
+			t.Errorf("%s reads badly: %v", name, err)
+		}
+		t.Logf("%-14s %v (%s)", name, err, Hint(err))
 	}
 	if _, err := a.AddModel(ctx, a.Local(), t.TempDir(), "", ""); !errors.Is(err, ErrModelFolder) {
 		t.Error(err)

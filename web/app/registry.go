@@ -112,9 +112,6 @@ func modelError(err error) error {
 	return err
 }
 
-// plain is an error's text on one line.
-func plain(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
-
 // lookup finds a registered version by name, name@version or digest.
 func (a *App) lookup(ctx context.Context, ref string) (*store.Model, error) {
 	name, version, at := strings.Cut(ref, "@")
