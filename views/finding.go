@@ -243,3 +243,26 @@ func comparable(all []Figure) []chart.Figure {
 	}
 	return out
 }
+
+// curves are the removal figures step by step: the first of each kind.
+func curves(ctx context.Context, all []Figure) []chart.Curve {
+	var out []chart.Curve
+	for _, id := range []string{"comprehensiveness", "sufficiency"} {
+		for _, f := range all {
+			if f.ID == id && len(f.Steps) > 1 && len(f.Steps) == len(f.Shares) {
+				out = append(out, chart.Curve{Name: metricName(ctx, id), Shares: f.Shares, Values: f.Steps})
+				break
+			}
+		}
+	}
+	if len(out) == 2 && len(out[0].Shares) != len(out[1].Shares) {
+		return out[:1]
+	}
+	return out
+}
+
+func curveFinding(ctx context.Context, c chart.Curve) string {
+	last := len(c.Values) - 1
+	return i18n.T(ctx, "explain.curve-finding", "share", ui.Num(c.Shares[0]*100, 0)+" %", "first", ui.Num(c.Values[0], 3),
+		"most", ui.Num(c.Shares[last]*100, 0)+" %", "last", ui.Num(c.Values[last], 3))
+}

@@ -36,7 +36,7 @@ func auditPage(c *Context) error {
 	}
 	list, err := c.App.AuditEvents(c.Ctx(), c.Caller, terms.query)
 	if errors.Is(err, app.ErrInput) {
-		complaint, terms = err.Error(), auditTerms{}
+		complaint, terms = sentence(err.Error()), auditTerms{}
 		list, err = c.App.AuditEvents(c.Ctx(), c.Caller, terms.query)
 	}
 	if err != nil {

@@ -25,9 +25,9 @@ func (s *Server) failPage(c *Context, p Problem) error {
 		}
 		return c.Redirect(http.StatusSeeOther, "/signin?"+url.Values{"next": {next}}.Encode())
 	}
-	e := views.Error{Shell: c.shell(""), Status: p.Status, Code: p.Code, Hint: p.Hint}
-	if p.Status < http.StatusInternalServerError && p.Status != http.StatusNotFound && p.Status != http.StatusMethodNotAllowed {
-		e.What = p.Detail
+	e := views.Error{Shell: c.shell(""), Status: p.Status, Code: p.Code}
+	if p.Status < http.StatusInternalServerError && p.Status != http.StatusMethodNotAllowed && p.Code != "no_such_page" && p.Code != "not_found" {
+		e.What, e.Hint = c.say(p)
 	}
 	if c.Request().Method == http.MethodGet && p.Status >= http.StatusInternalServerError {
 		e.Retry = localPath(c.Request().URL.RequestURI())

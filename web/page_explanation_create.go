@@ -39,7 +39,7 @@ func predictionExplain(c *Context) error {
 		d.Request.Context.Method = method
 		m.Denied = &d
 	} else {
-		m.Error, m.Hint = p.Detail, p.Hint
+		m.Error, m.Hint = c.say(p)
 	}
 	return c.Page(p.Status, views.PredictionPage(m))
 }

@@ -29,7 +29,7 @@ func (c *Context) explanation(v *app.PredictionView, e *app.ExplanationView, all
 	}
 	sort.Slice(m.Params, func(i, j int) bool { return m.Params[i].Name < m.Params[j].Name })
 	for _, f := range e.Metrics {
-		m.Figures = append(m.Figures, views.Figure{ID: f.ID, Mode: f.Mode, Value: f.Value, Control: f.Control, Low: f.Low, High: f.High, P: f.P, Higher: f.Higher, Exact: f.ID == "completeness"})
+		m.Figures = append(m.Figures, views.Figure{ID: f.ID, Mode: f.Mode, Value: f.Value, Control: f.Control, Low: f.Low, High: f.High, P: f.P, Higher: f.Higher, Exact: f.ID == "completeness", Shares: f.Fractions, Steps: f.Steps})
 	}
 	if e.Map != nil {
 		m.Picture = c.picture(v, e)

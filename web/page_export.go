@@ -84,7 +84,7 @@ func exportMake(c *Context) error {
 	if lerr != nil {
 		return lerr
 	}
-	m.Error, m.Hint = p.Detail, p.Hint
+	m.Error, m.Hint = c.say(p)
 	return c.Page(p.Status, views.ExportsPage(m))
 }
 

@@ -225,3 +225,15 @@ func TestAuditSearch(t *testing.T) {
 		t.Errorf("index:0-3 shows %d entries", n)
 	}
 }
+
+func TestSentence(t *testing.T) {
+	for in, want := range map[string]string{
+		"input not usable: inference: input not usable: the text is empty; write at least one word": "The text is empty; write at least one word.",
+		`unknown label: sentiment-minilm has no label "purple"`:                                     `Sentiment-minilm has no label "purple".`,
+		"": "", "ready": "Ready.", "done!": "Done!",
+	} {
+		if got := sentence(in); got != want {
+			t.Errorf("sentence(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

@@ -254,7 +254,7 @@ func (c *Context) playgroundFailed(m *views.Playground, err error) (status int, 
 	case p.Status >= http.StatusInternalServerError && p.Status != http.StatusServiceUnavailable && p.Status != http.StatusInsufficientStorage:
 		return 0, err
 	default:
-		m.Error, m.Hint = p.Detail, p.Hint
+		m.Error, m.Hint = c.say(p)
 	}
 	return p.Status, nil
 }

@@ -133,7 +133,7 @@ func policyChangePage(c *Context) error {
 		return perr
 	}
 	m := c.policies(v)
-	m.Error, m.Hint = p.Detail, p.Hint
+	m.Error, m.Hint = c.say(p)
 	if policy.KnownRole(cell.Role) && action.Known() {
 		f := &views.CellForm{Base: v.Version, Role: cell.Role, Action: cell.Action, Effect: cell.Effect, Condition: condition, Level: form.Get("level"),
 			Round: form.Get("round"), Reason: form.Get("reason"), Duties: dutiful[action]}

@@ -116,7 +116,7 @@ func setup(c *Context) error {
 	case errors.Is(err, app.ErrSetup):
 		m.Dead = true
 	case errors.Is(err, app.ErrInput), errors.Is(err, app.ErrExists):
-		m.Error = problem(err, c.RequestID).Detail
+		m.Error, _ = c.say(problem(err, c.RequestID))
 	default:
 		return err
 	}

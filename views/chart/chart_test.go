@@ -38,6 +38,7 @@ func samples() map[string]templ.Component {
 		"picture-sign": Pic(Picture{Src: "/x.png", W: 3, H: 2, Heat: signed, Opacity: 100, Alt: "x"}),
 		"regions":      RegionTable(h),
 		"range":        Range(Figure{Value: .617, Control: .138, Low: .538, High: .696}, []Figure{{Value: -.2, High: .9}}),
+		"curves":       Curves([]Curve{{"a", []float64{.01, .1, .5}, []float64{.2, .4, .6}}, {"b", []float64{.01, .1, .5}, []float64{.1, -.1, 0}}}, "x"),
 		"tree":         Tree(Proof{Index: 1, Size: 2, Leaf: "aa", Steps: []ProofStep{{Sibling: "bb", Left: true, Parent: "cc"}}, Root: "cc", Signed: "cc"}),
 	}
 }

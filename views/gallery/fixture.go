@@ -164,7 +164,9 @@ func p(v float64) *float64 { return &v }
 func figures() []views.Figure {
 	return []views.Figure{
 		{ID: "completeness", Value: 0.0002, Exact: true},
-		{ID: "comprehensiveness", Mode: "mask", Value: 0.617, Control: 0.138, Low: 0.538, High: 0.696, P: p(0.005), Higher: true},
-		{ID: "sufficiency", Mode: "mask", Value: -0.144, Control: 0.4, Low: -0.178, High: -0.11, P: p(0.115)},
+		{ID: "comprehensiveness", Mode: "mask", Value: 0.617, Control: 0.138, Low: 0.538, High: 0.696, P: p(0.005), Higher: true,
+			Shares: []float64{.01, .05, .1, .2, .5}, Steps: []float64{.506, .506, .61, .7, .76}},
+		{ID: "sufficiency", Mode: "mask", Value: -0.144, Control: 0.4, Low: -0.178, High: -0.11, P: p(0.115),
+			Shares: []float64{.01, .05, .1, .2, .5}, Steps: []float64{-.1, -.1, -.15, -.17, -.2}},
 	}
 }
