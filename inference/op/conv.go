@@ -57,15 +57,7 @@ func init() {
 			}
 			kernel.Conv2D(c.Threads, a.geometry(c.In[0].Shape), c.In[0].F, a.Filter, c.Out, ep)
 		},
-		VJP: func(t *graph.Tape, n, dy graph.ID) []graph.ID {
-			node := t.G.Nodes[n]
-			a := node.Attrs.(*Conv)
-			if a.Act != nil {
-				panic("op: convolution with a fused activation has no reverse rule")
-			}
-			dx := t.G.Add("conv_grad", &ConvGrad{a, t.G.Shape(node.In[0])}, "", dy)
-			return []graph.ID{dx, dy}[:len(node.In)]
-		},
+		VJP: convVJP,
 		Samples: func(r *rand.Rand) []graph.Sample {
 			f := sampleFilter(5, 3, 3)
 			one := sampleFilter(4, 3, 1)
@@ -100,6 +92,16 @@ func sampleFilter(o, i, k int) *kernel.Filter {
 
 func sampleWeights(o, i, k int) []float32 {
 	return random(rand.New(rand.NewPCG(uint64(o), uint64(k))), o*i*k*k)
+}
+
+func convVJP(t *graph.Tape, n, dy graph.ID) []graph.ID {
+	node := t.G.Nodes[n]
+	a := node.Attrs.(*Conv)
+	if a.Act != nil {
+		panic("op: convolution with a fused activation has no reverse rule")
+	}
+	dx := t.G.Add("conv_grad", &ConvGrad{a, t.G.Shape(node.In[0])}, "", dy)
+	return []graph.ID{dx, dy}[:len(node.In)]
 }
 
 func fuseConvAct(g *graph.Graph, id graph.ID, free func(graph.ID) bool) bool {

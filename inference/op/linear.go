@@ -62,15 +62,7 @@ func init() {
 			return out, nil
 		},
 		Run: runLinear,
-		VJP: func(t *graph.Tape, n, dy graph.ID) []graph.ID {
-			node := t.G.Nodes[n]
-			l := node.Attrs.(*Linear)
-			if l.Act != nil {
-				panic("op: linear with a fused activation has no reverse rule")
-			}
-			dx := t.G.Add("linear", &Linear{W: l.W, Trans: !l.Trans}, "", dy)
-			return []graph.ID{dx, dy}[:len(node.In)]
-		},
+		VJP: linearVJP,
 		Samples: func(r *rand.Rand) []graph.Sample {
 			w := NewWeight(random(r, 5*7), 7, 5)
 			return []graph.Sample{
@@ -110,6 +102,16 @@ func init() {
 		}
 		return false
 	})
+}
+
+func linearVJP(t *graph.Tape, n, dy graph.ID) []graph.ID {
+	node := t.G.Nodes[n]
+	l := node.Attrs.(*Linear)
+	if l.Act != nil {
+		panic("op: linear with a fused activation has no reverse rule")
+	}
+	dx := t.G.Add("linear", &Linear{W: l.W, Trans: !l.Trans}, "", dy)
+	return []graph.ID{dx, dy}[:len(node.In)]
 }
 
 func runLinear(c *graph.Call) {
