@@ -50,3 +50,15 @@ func scaleText(ctx context.Context, t Tokens) string {
 	}
 	return i18n.T(ctx, "chart.scale-own", "max", ui.Num(t.Limit, 3))
 }
+
+// entropyText is the entropy of a head, with a word at the extremes.
+func entropyText(ctx context.Context, a *Attention, l, h int, least, most bool) string {
+	s := ui.Num(a.Entropy(l, h), 2)
+	switch {
+	case least:
+		return i18n.T(ctx, "chart.min") + " " + s
+	case most:
+		return i18n.T(ctx, "chart.max") + " " + s
+	}
+	return s
+}
