@@ -100,7 +100,7 @@ func (c *Context) playground(f *playgroundForm) (views.Playground, *app.ModelVie
 	}
 	m.Model = &views.PlaygroundModel{Name: x.Name, Version: x.Version, Task: x.Task, Labels: x.Labels, MaxTokens: x.MaxTokens, URL: "/models/" + url.PathEscape(x.Name)}
 	for i, t := range x.Examples.Texts {
-		if i < 6 {
+		if len(m.Examples) < 6 && plainExample(t) {
 			m.Examples = append(m.Examples, ui.Option{Text: short(t, 60), URL: "/playground?kind=text&model=" + url.QueryEscape(ref) + "&example=" + strconv.Itoa(i)})
 		}
 	}
@@ -294,6 +294,11 @@ func playgroundRun(c *Context) error {
 		m.Denied.Request.Context.Method = method
 	}
 	return c.Page(status, views.PlaygroundPage(m))
+}
+
+// plainExample picks examples that read well: whole sentences, no handles.
+func plainExample(s string) bool {
+	return len(s) >= 20 && len(s) <= 110 && !strings.ContainsAny(s, "@#_*<>") && strings.HasSuffix(s, ".")
 }
 
 func short(s string, n int) string {
