@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	auditstore "vitrine/audit/store"
 	"vitrine/web/app"
 	"vitrine/web/db"
 )
@@ -85,12 +86,22 @@ var kinds = []kind{
 	{app.ErrConflict, "conflict", http.StatusConflict, true},
 	{app.ErrExists, "exists", http.StatusConflict, true},
 	{app.ErrBusy, "busy", http.StatusServiceUnavailable, true},
-	{db.ErrDiskFull, "disk_full", http.StatusInsufficientStorage, true},
+	{db.ErrDiskFull, "disk_full", http.StatusInsufficientStorage, false},
+	{auditstore.ErrRolledBack, "log_halted", http.StatusServiceUnavailable, false},
+	{auditstore.ErrDamaged, "log_damaged", http.StatusServiceUnavailable, false},
 	{errInvalid, "invalid_request", http.StatusBadRequest, true},
 	{errNoRoute, "no_such_page", http.StatusNotFound, true},
 	{errMethod, "method_not_allowed", http.StatusMethodNotAllowed, true},
 	{context.DeadlineExceeded, "timeout", http.StatusServiceUnavailable, false},
 	{context.Canceled, "cancelled", 499, false},
+}
+
+// operator says, and how to mend, what only the operator can: their own texts
+// name the inside of the program.
+var operator = map[error][2]string{
+	db.ErrDiskFull:           {"the disk is full; nothing was written", "make room on the disk and try again"},
+	auditstore.ErrRolledBack: {"the audit log is older than what was signed, so that nothing can be recorded or done", "put back the newest backup, or start with serve --accept-restore, which records the loss"},
+	auditstore.ErrDamaged:    {"the audit log is damaged, so that nothing can be recorded or done", "check the log; it names the first bad entry"},
 }
 
 // problem turns an error into what may leave the server.
@@ -116,6 +127,9 @@ func problem(err error, requestID string) Problem {
 				p.Status, p.Code = k.status, k.code
 				if k.open {
 					p.Detail, p.Hint = err.Error(), app.Hint(err)
+				}
+				if words, ok := operator[k.err]; ok {
+					p.Detail, p.Hint = words[0], words[1]
 				}
 				break
 			}

@@ -27,7 +27,8 @@ func serve(ctx context.Context, e *env, args []string) error {
 		public    = fs.String("url", "", "the `address` people use, https://host")
 		cert      = fs.String("tls-cert", "", "certificate `file`")
 		certKey   = fs.String("tls-key", "", "private key `file` of the certificate")
-		rootKey   = fs.String("root-key", "", "`file` of the root key (default: DIR/keys/root)")
+		rootKey   = fs.String("root-key", "", "`file` of the root key (default: DIR/keys/root.key)")
+		restored  = fs.Bool("accept-restore", false, "go on with a database older than the last signed checkpoint; the loss becomes a log entry")
 		threads   = fs.Int("threads", 0, "processor threads of a model run (default: all)")
 		proxies   list
 		proxyNets []netip.Prefix
@@ -69,7 +70,7 @@ func serve(ctx context.Context, e *env, args []string) error {
 	if base == "" {
 		base = "http://" + l.Addr().String()
 	}
-	a, err := openApp(ctx, app.Config{Data: dir, URL: base, RootKey: *rootKey, Threads: *threads}, log)
+	a, err := openApp(ctx, app.Config{Data: dir, URL: base, RootKey: *rootKey, Threads: *threads, AcceptRestore: *restored}, log)
 	if err != nil {
 		return err
 	}
