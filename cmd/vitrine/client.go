@@ -34,7 +34,7 @@ type target struct {
 
 func (t *target) flags(fs *flag.FlagSet) {
 	fs.StringVar(&t.data, "data", "", "data `folder` (default: the user's data folder)")
-	fs.StringVar(&t.rootKey, "root-key", "", "`file` of the root key (default: DIR/keys/root)")
+	fs.StringVar(&t.rootKey, "root-key", "", "`file` of the root key (default: DIR/keys/root.key)")
 	fs.StringVar(&t.server, "server", "", "`URL` of a running server, with --key")
 	fs.StringVar(&t.key, "key", "", "API key for --server")
 	fs.IntVar(&t.threads, "threads", 0, "processor threads of a model run (default: all)")
