@@ -237,3 +237,21 @@ func TestSentence(t *testing.T) {
 		}
 	}
 }
+
+// TestLookingIsNoAttempt: typing a text for a purpose that is denied says so,
+// and leaves no refusal in the log.
+func TestLookingIsNoAttempt(t *testing.T) {
+	v, a := visit(t, "analyst"), visit(t, "auditor")
+	denials := func() string {
+		_, doc := a.get("/audit?q=decision%3Adeny")
+		return clean(doc.Find("caption"))
+	}
+	before := denials()
+	status, doc := v.post("/playground", url.Values{"kind": {"text"}, "model": {"sentiment-minilm"}, "text": {"x"}, "purpose": {"recruitment"}})
+	if status != 200 || !strings.Contains(clean(doc.Find("#preview")), "r-901") {
+		t.Errorf("status %d, %.300s", status, clean(doc.Find("#preview")))
+	}
+	if after := denials(); after != before {
+		t.Errorf("the log said %q before and %q after", before, after)
+	}
+}

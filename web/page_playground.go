@@ -109,9 +109,8 @@ func (c *Context) playground(f *playgroundForm) (views.Playground, *app.ModelVie
 			m.Pictures = append(m.Pictures, views.ExamplePicture{Index: i, Name: strings.TrimSuffix(p.Name, ".png"), URL: "/models/" + url.PathEscape(x.Name) + "/examples/" + strconv.Itoa(i), Selected: i == f.example || f.example < 0 && i == 0})
 		}
 	}
-	d := c.decision(c.App.May(c.Ctx(), c.Caller, string(policy.Predict), "model:"+x.Name))
-	m.Decision = d
-	list2, err := c.App.Methods(c.Ctx(), c.Caller, ref)
+	m.Decision = c.decision(c.App.MayPredict(c.Ctx(), c.Caller, ref, f.values.Get("purpose")))
+	list2, err := c.App.MethodsFor(c.Ctx(), c.Caller, ref, f.values.Get("purpose"), "")
 	if err != nil {
 		return m, nil, err
 	}
@@ -229,7 +228,9 @@ func playgroundPreview(c *Context) error {
 		return err
 	}
 	status := http.StatusOK
-	if m.Model != nil && f.kind == "text" && strings.TrimSpace(f.values.Get("text")) != "" {
+	// Looking at what would be stored is no attempt to run: a policy that says no
+	// shows beside the form and is not recorded as a refusal.
+	if m.Model != nil && m.Decision.Allow && f.kind == "text" && strings.TrimSpace(f.values.Get("text")) != "" {
 		if err := c.preview(&m, &f); err != nil {
 			if status, err = c.playgroundFailed(&m, err); err != nil {
 				return err

@@ -123,7 +123,7 @@ func (c *Context) withExplanation(m *views.Prediction, v *app.PredictionView, ch
 
 // withMethods adds the form that explains the prediction another way.
 func (c *Context) withMethods(m *views.Prediction, v *app.PredictionView, form url.Values) {
-	list, err := c.App.Methods(c.Ctx(), c.Caller, v.Model.Name+"@"+v.Model.Version)
+	list, err := c.App.MethodsFor(c.Ctx(), c.Caller, v.Model.Name+"@"+v.Model.Version, v.Purpose, v.DataClass)
 	if err != nil || !v.Input.Kept {
 		return
 	}

@@ -1,0 +1,38 @@
+package app
+
+import (
+	"context"
+
+	"vitrine/policy"
+	"vitrine/policy/identity"
+)
+
+// Offers are what a page may show before anybody asks: they decide with the policy in
+// force and record nothing, because nothing was tried. Every use case decides again.
+
+// MayPredict answers whether the caller could run a model for a purpose now. An unknown
+// purpose or model counts as the default one: the use case names the mistake.
+func (a *App) MayPredict(ctx context.Context, c identity.Caller, model, purpose string) DecisionView {
+	pc := policy.Context{}
+	if p, err := policy.CheckPurpose(purpose); err == nil {
+		pc.Purpose = p
+	}
+	object := ""
+	if row, err := a.lookup(ctx, model); err == nil {
+		object = "model:" + row.Name
+	}
+	return decisionView(a.decide(ask{caller: c, action: policy.Predict, object: object, context: pc}))
+}
+
+// MethodsFor is Methods as they stand for a purpose and a data class.
+func (a *App) MethodsFor(ctx context.Context, c identity.Caller, model, purpose, class string) ([]MethodView, error) {
+	row, err := a.readableModel(ctx, c, model)
+	if err != nil {
+		return nil, err
+	}
+	pc := policy.Context{DataClass: class}
+	if p, err := policy.CheckPurpose(purpose); err == nil {
+		pc.Purpose = p
+	}
+	return a.methods(c, row, nil, pc)
+}
