@@ -240,36 +240,6 @@ func TestHundredAtOnce(t *testing.T) {
 	}
 }
 
-func TestBigExportIsAJob(t *testing.T) {
-	defer func(n int64) { jobThreshold = n }(jobThreshold)
-	jobThreshold = 3
-	a := openApp(t, "", false)
-	ctx := context.Background()
-	for _, format := range []string{"csv", "pack"} {
-		x, err := a.StartExport(ctx, a.Local(), ExportRequest{Format: format})
-		if err != nil || !x.Job {
-			t.Fatalf("%+v %v", x, err)
-		}
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-			if x, err = a.Export(ctx, a.Local(), x.ID); err != nil {
-				t.Fatal(err)
-			}
-			if x.Status == "done" {
-				break
-			}
-			if x.Status == "failed" || time.Now().After(deadline) {
-				t.Fatalf("%+v", x)
-			}
-		}
-		if x.Done != x.Total || x.Bytes == 0 {
-			t.Fatalf("%+v", x)
-		}
-		if err := a.CancelExport(ctx, a.Local(), x.ID); !errors.Is(err, ErrConflict) {
-			t.Fatal(err)
-		}
-	}
-}
-
 func TestSeedDemo(t *testing.T) {
 	a := openApp(t, "", true)
 	ctx := context.Background()

@@ -48,10 +48,11 @@ func init() {
 			return nil // cancelled, or done before a crash
 		}
 		row.Status = store.Running
-		if err := a.makeExport(ctx, row); err != nil {
-			return fmt.Errorf("%w: %w", job.ErrFinal, err)
+		err = a.makeExport(ctx, row)
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("%w: %w", job.ErrFinal, err) // recorded as failed
 		}
-		return nil
+		return err
 	}})
 }
 
