@@ -110,6 +110,8 @@ func (c *Context) eventRow(e app.EventView) views.EventRow {
 	switch kind {
 	case "prediction":
 		r.URL = "/predictions/" + url.PathEscape(id)
+	case "explanation":
+		r.URL = "/explanations/" + url.PathEscape(id)
 	case "model":
 		r.URL = "/models/" + url.PathEscape(id)
 	case "policy":

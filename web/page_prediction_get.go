@@ -15,6 +15,7 @@ import (
 
 func init() {
 	page(http.MethodGet, "/predictions/:id", policy.PredictionRead, predictionPage)
+	page(http.MethodGet, "/explanations/:id", policy.PredictionRead, explanationPage)
 	page(http.MethodGet, "/predictions/:id/image", policy.PredictionRead, predictionImagePage)
 }
 
@@ -81,6 +82,7 @@ func input(v *app.PredictionView) views.Input {
 // place says where a receipt's event stands in the log.
 func (c *Context) place(r app.ReceiptView) views.LogPlace {
 	p := views.LogPlace{Event: r.Event, Index: -1}
+	p.Closed = c.App.May(c.Ctx(), c.Caller, string(policy.AuditRead), "audit:*").Effect != policy.EffectAllow
 	if r.Index != nil {
 		p.Index, p.Size, p.Verified = *r.Index, c.App.Status(c.Ctx()).Size, r.Status == "included"
 	}
@@ -145,6 +147,16 @@ func (c *Context) withMethods(m *views.Prediction, v *app.PredictionView, form u
 		}
 	}
 	m.Methods = methods(fitting, form, chosen)
+}
+
+// explanationPage leads from an explanation's own address, which log entries
+// link to, to the prediction it explains.
+func explanationPage(c *Context) error {
+	e, err := c.App.Explanation(c.Ctx(), c.Caller, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/predictions/"+e.Prediction+"?e="+e.ID)
 }
 
 func predictionImagePage(c *Context) error {
