@@ -203,3 +203,28 @@ func TestOldDatabasePutBack(t *testing.T) {
 		t.Fatal("the loss is not in the log")
 	}
 }
+
+// TestBrokenPolicyRefusesEverything: a stored policy that is not what its hash says
+// fails closed, and is not replaced by the shipped one.
+func TestBrokenPolicyRefusesEverything(t *testing.T) {
+	dir := t.TempDir()
+	a := openApp(t, dir, true)
+	ctx := context.Background()
+	err := a.db.Write(ctx, func(ctx context.Context) error {
+		return a.db.Tx(ctx).Exec("UPDATE policy_versions SET content = replace(content, 'deny', 'allow')").Error
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	a = openApp(t, dir, true)
+	_, err = a.Predict(ctx, a.Local(), PredictRequest{Model: textModel, Text: text("Good.")})
+	if d := denied(t, err); d.Decision.Reason != policy.ReasonUnavailable {
+		t.Fatalf("%+v", d)
+	}
+	if h, err := a.health(ctx); err != nil || h.Size == 0 {
+		t.Fatalf("%+v %v", h, err)
+	}
+}

@@ -56,6 +56,11 @@ func (a *App) allow(ctx context.Context, q ask) (policy.Decision, error) {
 // refuse records a refusal and returns it as an error. A refusal that cannot be
 // recorded is an error of its own: the answer is no in any case.
 func (a *App) refuse(ctx context.Context, q ask, d policy.Decision) error {
+	if d.PolicyHash == "" {
+		// Without a usable policy there is no version to name in an entry.
+		a.config.Logger.Error("a request was refused because the policy cannot be used", "action", string(q.action))
+		return &Denied{Decision: decisionView(d)}
+	}
 	e := audit.Event{
 		Code: q.denied, Actor: q.caller.ID, Auth: q.caller.Auth, Request: q.request,
 		Object: logObject(d.Request.Object), Action: string(q.action), Decision: decisionLeaf(d),

@@ -117,12 +117,9 @@ func (a *App) AddModel(ctx context.Context, c identity.Caller, folder, name, ver
 	if version != "" && !modelVersion.MatchString(version) {
 		return nil, fail(ErrInput, "use lower-case letters, digits, '.', '_' and '-', such as 1.0.0", "%q cannot be a version", clip(version))
 	}
-	path, err := filepath.Abs(folder)
+	path, err := a.modelFolder(c, folder)
 	if err != nil {
-		return nil, fmt.Errorf("app: finding the model folder: %w", err)
-	}
-	if s, err := os.Stat(path); err != nil || !s.IsDir() {
-		return nil, fail(ErrModelFolder, "give the path of a folder that holds config.json and *.safetensors", "there is no folder at that path")
+		return nil, err
 	}
 	m, err := inference.Open(path)
 	if err != nil {
@@ -144,6 +141,33 @@ func (a *App) AddModel(ctx context.Context, c identity.Caller, folder, name, ver
 		return nil, err
 	}
 	return a.modelView(ctx, row, true)
+}
+
+// modelFolder finds the folder that a caller names. Only the operator at the machine may
+// name any folder; others could look around in it, so that theirs lie below DIR/models.
+func (a *App) modelFolder(c identity.Caller, folder string) (string, error) {
+	path, err := filepath.Abs(folder)
+	if err != nil {
+		return "", fmt.Errorf("app: finding the model folder: %w", err)
+	}
+	if c.Auth != identity.AuthLocal {
+		shared := filepath.Join(a.db.Dir(), "models")
+		path = filepath.Join(shared, filepath.FromSlash(folder))
+		if filepath.IsAbs(folder) {
+			path = filepath.Clean(folder)
+		}
+		real, err := filepath.EvalSymlinks(path)
+		root, err2 := filepath.EvalSymlinks(shared)
+		inside, err3 := filepath.Rel(root, real)
+		if err != nil || err2 != nil || err3 != nil || !filepath.IsLocal(inside) {
+			return "", fail(ErrModelFolder, "put the folder below models in the server's data folder and name it, or run vitrine model add on the server's machine",
+				"there is no model folder of that name on the server")
+		}
+	}
+	if s, err := os.Stat(path); err != nil || !s.IsDir() {
+		return "", fail(ErrModelFolder, "give the path of a folder that holds config.json and *.safetensors", "there is no folder at that path")
+	}
+	return path, nil
 }
 
 // known returns a registered version, remembering where its files lie now.
