@@ -21,7 +21,7 @@ func load(t *testing.T) []pkgImports {
 		t.Fatalf("go list: %v", err)
 	}
 	var pkgs []pkgImports
-	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+	for _, line := range strings.Split(strings.TrimRight(string(out), "\n"), "\n") {
 		f := strings.Split(line, "\t")
 		p := pkgImports{path: f[0], uses: map[string]bool{}, deps: map[string]bool{}}
 		for _, d := range strings.Split(f[1], ",") {
