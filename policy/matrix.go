@@ -72,11 +72,14 @@ type Edit struct {
 	Effect      string
 	Condition   *string
 	Obligations *Obligations
+	// KeepOthers leaves the role's rules of the other effect that have a condition:
+	// an allow rule is changed and "denied for credit scoring" stays.
+	KeepOthers bool
 }
 
 // SetCell returns the rules with one matrix cell set: "allow" and "deny" leave
 // exactly one rule for every object, "none" leaves none; whatever other rules
-// the role had for the action are gone. A new allow rule carries the obligations
+// the role had for the action are gone, but for what KeepOthers keeps. A new allow rule carries the obligations
 // that the shipped policy has in that cell.
 func SetCell(rules []Rule, workspace string, e Edit) ([]Rule, error) {
 	if !isName(e.Role) || !e.Action.Known() {
@@ -89,6 +92,10 @@ func SetCell(rules []Rule, workspace string, e Edit) ([]Rule, error) {
 	var same, other *Rule
 	for _, r := range rules {
 		if r.Subject != "role:"+e.Role || r.Action != e.Action {
+			out = append(out, r)
+			continue
+		}
+		if e.KeepOthers && r.Condition != "" && r.Effect != e.Effect {
 			out = append(out, r)
 			continue
 		}

@@ -255,3 +255,23 @@ func TestLookingIsNoAttempt(t *testing.T) {
 		t.Errorf("the log said %q before and %q after", before, after)
 	}
 }
+
+// TestEditingACellKeepsTheRuleBesideIt: an analyst's allow rule is changed, and
+// the rule that denies one purpose stays unless its box is cleared.
+func TestEditingACellKeepsTheRuleBesideIt(t *testing.T) {
+	admin := visit(t, "admin")
+	_, doc := admin.get("/policies?role=analyst&action=explain")
+	if doc.Find("form input[name=keep][checked]").Length() != 1 || !strings.Contains(clean(doc.Find("form")), "r-902") {
+		t.Fatal("the form does not show the rule beside the cell's own")
+	}
+	form := url.Values{"base": {doc.Find("form input[name=base]").AttrOr("value", "")}, "role": {"analyst"}, "action": {"explain"}, "effect": {"allow"},
+		"mask": {"email", "phone", "credit-card"}, "level": {"full"}, "forbid": {"occlusion"}, "keep": {"1"}, "reason": {"A test forbids occlusion."}}
+	if status, doc := admin.post("/policies", form); status != 200 || doc.Find("#r-902").Length() != 1 {
+		t.Errorf("status %d, rule beside kept: %d", status, doc.Find("#r-902").Length())
+	}
+	v := visit(t, "analyst")
+	status, doc := v.post("/predictions", url.Values{"kind": {"text"}, "model": {"sentiment-minilm"}, "text": {"A fine film."}, "method": {"occlusion"}})
+	if status != http.StatusForbidden || doc.Find(".note.is-bad").Length() == 0 {
+		t.Errorf("a forbidden method: status %d", status)
+	}
+}

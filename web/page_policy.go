@@ -79,17 +79,30 @@ func cellOf(v *app.PolicyView, role string, a policy.Action) views.Cell {
 func (c *Context) cellForm(v *app.PolicyView, role string, action policy.Action) *views.CellForm {
 	f := &views.CellForm{Base: v.Version, Role: role, Action: string(action), Effect: "none", Duties: dutiful[action]}
 	var o policy.Obligations
+	chosen := ""
 	for _, r := range cellOf(v, role, action).Rules {
 		if f.Effect == "none" || r.Condition == "" {
-			f.Effect, f.Condition, o = r.Effect, r.Condition, r.Obligations
+			f.Effect, f.Condition, o, chosen = r.Effect, r.Condition, r.Obligations, r.ID
 		}
 	}
+	f.Others, f.Keep = otherRules(v, role, action, chosen), true
 	f.Level, f.Clear = o.ExplanationLevel, o.ModelSeesClear
 	if o.Round != nil {
 		f.Round = strconv.Itoa(*o.Round)
 	}
 	c.choices(f, o.Mask, o.ForbidMethods)
 	return f
+}
+
+// otherRules are the rules of a cell besides the one that the form shows.
+func otherRules(v *app.PolicyView, role string, action policy.Action, shown string) []policy.Rule {
+	var out []policy.Rule
+	for _, r := range cellOf(v, role, action).Rules {
+		if r.ID != shown {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // choices lists what can be masked and forbidden, with what is chosen.
@@ -112,7 +125,7 @@ func policyChangePage(c *Context) error {
 		return invalid("the form does not say which version it changes", "load the page again")
 	}
 	action, condition := policy.Action(form.Get("action")), strings.TrimSpace(form.Get("condition"))
-	cell := app.PolicyCell{Role: form.Get("role"), Action: string(action), Effect: form.Get("effect"), Condition: &condition}
+	cell := app.PolicyCell{Role: form.Get("role"), Action: string(action), Effect: form.Get("effect"), Condition: &condition, KeepOthers: form.Get("keep") != ""}
 	if dutiful[action] && cell.Effect == policy.EffectAllow {
 		o := &app.ObligationsChange{Mask: form["mask"], ExplanationLevel: form.Get("level"), ForbidMethods: form["forbid"]}
 		if n, err := strconv.Atoi(form.Get("round")); err == nil {
@@ -136,7 +149,8 @@ func policyChangePage(c *Context) error {
 	m.Error, m.Hint = c.say(p)
 	if policy.KnownRole(cell.Role) && action.Known() {
 		f := &views.CellForm{Base: v.Version, Role: cell.Role, Action: cell.Action, Effect: cell.Effect, Condition: condition, Level: form.Get("level"),
-			Round: form.Get("round"), Reason: form.Get("reason"), Duties: dutiful[action]}
+			Round: form.Get("round"), Reason: form.Get("reason"), Duties: dutiful[action], Keep: cell.KeepOthers}
+		f.Others = c.cellForm(v, cell.Role, action).Others
 		c.choices(f, form["mask"], form["forbid"])
 		m.Edit = f
 	}

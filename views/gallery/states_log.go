@@ -57,7 +57,7 @@ func init() {
 	register("policies", func(s views.Shell) templ.Component { return views.PoliciesPage(policies(s)) })
 	register("policies-edit", func(s views.Shell) templ.Component {
 		m := policies(s)
-		m.Edit = &views.CellForm{Base: 42, Role: "analyst", Action: "explain", Effect: "allow", Duties: true, Level: "full",
+		m.Edit = &views.CellForm{Others: []policy.Rule{*deniedByRule().Rule}, Keep: true, Base: 42, Role: "analyst", Action: "explain", Effect: "allow", Duties: true, Level: "full",
 			Mask:   []views.Choice{{Value: "email", Text: "e-mail address", Selected: true}},
 			Forbid: []views.Choice{{Value: "attention", Text: "attention", Selected: true}, {Value: "occlusion", Text: "occlusion"}}}
 		return views.PoliciesPage(m)

@@ -116,7 +116,7 @@ func edited(rules []policy.Rule, workspace string, cells []PolicyCell) (out []po
 	}
 	out = rules
 	for _, x := range cells {
-		e := policy.Edit{Role: strings.TrimPrefix(x.Role, "role:"), Action: policy.Action(x.Action), Effect: x.Effect, Condition: x.Condition}
+		e := policy.Edit{Role: strings.TrimPrefix(x.Role, "role:"), Action: policy.Action(x.Action), Effect: x.Effect, Condition: x.Condition, KeepOthers: x.KeepOthers}
 		if !policy.KnownRole(e.Role) {
 			return nil, fail(ErrUnknownRole, "use one of "+strings.Join(policy.Roles, ", "), "%q is not a role", clip(x.Role))
 		}

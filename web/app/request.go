@@ -90,6 +90,8 @@ type PolicyCell struct {
 	Effect      string             `json:"effect"`
 	Condition   *string            `json:"condition,omitempty"`
 	Obligations *ObligationsChange `json:"obligations,omitempty"`
+	// KeepOthers leaves the cell's rules of the other effect that have a condition.
+	KeepOthers bool `json:"keep_others,omitempty"`
 }
 
 // ObligationsChange replaces the obligations of a cell's rule.
