@@ -58,9 +58,9 @@ type seedText struct{ role, text, purpose, method string }
 
 var seedTexts = []seedText{
 	{policy.Analyst, "The plot is thin, but the actors are wonderful and I left the cinema smiling.", "quality-review", "integrated-gradients"},
-	{policy.Analyst, "My order 1841 came broken twice. Write to maria.keller@example.com or call +49 30 901820 before Friday.", "customer-support", "integrated-gradients"},
-	{policy.ModelOwner, "I did not like the first hour, and the second one was no better.", "model-validation", "occlusion"},
-	{policy.Analyst, "The parcel was delivered on Tuesday.", "quality-review", "saliency"},
+	{policy.Analyst, "My order 1841 came broken twice. Write to maria.keller@example.com or call +49 30 901820 before Friday.", "customer-support", "saliency"},
+	{policy.ModelOwner, "I did not like the first hour.", "model-validation", "occlusion"},
+	{policy.Analyst, "The parcel was delivered on Tuesday.", "quality-review", ""},
 	{policy.ModelOwner, "Not bad at all, considering the price.", "model-validation", "chefer"},
 	{policy.Analyst, "Refund the card 4111 1111 1111 1111, I am done with this shop.", "customer-support", ""},
 }
