@@ -236,7 +236,6 @@ func checkHeaders(head []byte, f *zip.File) error {
 	le := binary.LittleEndian
 	const oldest, newest = 10, 63 // versions of the format
 	version, made := le.Uint16(head[4:]), f.CreatorVersion&0xff
-	//lint:ignore SA1019 the raw fields are what the headers hold
 	day, clock := f.ModifiedDate, f.ModifiedTime
 	switch {
 	case le.Uint16(head[6:]) != f.Flags, le.Uint16(head[8:]) != f.Method, le.Uint16(head[10:]) != clock, le.Uint16(head[12:]) != day:

@@ -59,16 +59,16 @@ func (h *Health) add(code string, index int64, detail string) {
 }
 
 // Status is the log's state without checking it: the last Verify (nil if none),
-// what keeps the sequencer from working (nil if nothing), and when the last
-// checkpoint was signed.
-func (l *Log) Status() (last *Health, fault error, signed time.Time) {
+// when the last checkpoint was signed, and what keeps the sequencer from working
+// (nil if nothing).
+func (l *Log) Status() (last *Health, signed time.Time, fault error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fault = l.fault
 	if l.halted != nil {
 		fault = l.halted
 	}
-	return l.health, fault, l.signed
+	return l.health, l.signed, fault
 }
 
 // Verify reads the whole log: every leaf is hashed, parsed and compared with its

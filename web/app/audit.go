@@ -247,7 +247,7 @@ func (a *App) VerifyLog(ctx context.Context, c identity.Caller) (*HealthView, er
 
 // health is the log's state as the last check found it.
 func (a *App) health(ctx context.Context) (*HealthView, error) {
-	last, fault, signed := a.log.Status()
+	last, signed, fault := a.log.Status()
 	v := &HealthView{Origin: a.log.Origin(), Key: audit.Fingerprint(a.log.VerifierKey()), Signed: signed.UTC()}
 	if head, _, err := a.log.Checkpoint(ctx); err == nil {
 		v.Size, v.Root, v.Signed = head.Size, encodeHash(head.Root), head.Time.UTC()
