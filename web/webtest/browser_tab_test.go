@@ -13,10 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
 
@@ -45,7 +47,11 @@ func open(t *testing.T, role string) *tab {
 	if console.err != nil {
 		t.Fatal(console.err)
 	}
-	ctx, cancel := chromedp.NewContext(console.chrome, chromedp.WithNewBrowserContext())
+	id, err := newWindow()
+	if err != nil {
+		t.Fatalf("opening a window: %v", err)
+	}
+	ctx, cancel := chromedp.NewContext(console.chrome, chromedp.WithTargetID(id))
 	t.Cleanup(cancel)
 	b := &tab{t: t, ctx: ctx}
 	chromedp.ListenTarget(ctx, b.listen)
@@ -55,6 +61,19 @@ func open(t *testing.T, role string) *tab {
 		b.follow(console.links[role])
 	}
 	return b
+}
+
+// newWindow opens a window with cookies of its own. chromedp's own way asks for a
+// tab in a window that such a fresh profile does not have yet.
+func newWindow() (id target.ID, err error) {
+	c := chromedp.FromContext(console.chrome)
+	ctx, cancel := context.WithTimeout(cdp.WithExecutor(console.chrome, c.Browser), patience)
+	defer cancel()
+	profile, err := target.CreateBrowserContext().WithDisposeOnDetach(true).Do(ctx)
+	if err != nil {
+		return "", err
+	}
+	return target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(ctx)
 }
 
 func (b *tab) listen(ev any) {
