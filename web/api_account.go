@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -9,14 +10,14 @@ import (
 )
 
 type userBody struct {
-	Name     string   `json:"name" schema:"minLength=1;maxLength=100"`
-	Password string   `json:"password" schema:"minLength=1;maxLength=1000"`
-	Roles    []string `json:"roles"`
+	Name     string   `json:"name" schema:"pattern=name;says=must be 1 to 64 visible characters without : and /"`
+	Password string   `json:"password" schema:"minLength=15;maxLength=250"`
+	Roles    []string `json:"roles" schema:"minItems=1;maxItems=20;items.list=roles"`
 }
 
 type keyBody struct {
-	Name    string     `json:"name" schema:"minLength=1;maxLength=100"`
-	Roles   []string   `json:"roles"`
+	Name    string     `json:"name" schema:"pattern=name;says=must be 1 to 64 visible characters without : and /"`
+	Roles   []string   `json:"roles" schema:"minItems=1;maxItems=20;items.list=roles"`
 	Expires *time.Time `json:"expires,omitempty"`
 }
 
@@ -81,7 +82,9 @@ func keyCreate(c *Context) error {
 	}
 	var expires time.Time
 	if b.Expires != nil {
-		expires = b.Expires.UTC()
+		if expires = b.Expires.UTC(); !expires.After(time.Now()) {
+			return &hintedError{fmt.Errorf("%w: the key would be expired already", app.ErrUnchanged), "give a later time"}
+		}
 	}
 	v, err := c.App.AddKey(c.Ctx(), c.Caller, b.Name, b.Roles, expires)
 	if err != nil {

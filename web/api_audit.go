@@ -1,7 +1,6 @@
 package web
 
 import (
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,17 +19,17 @@ func init() {
 
 // eventArgs are the filters of the log, the same for lists and exports.
 var eventArgs = append([]Arg{
-	text("kind", "PREDICTION.MADE.OK, or a prefix"), text("actor", "user:… or key:…"), text("model", "name or name@version"),
+	Arg{Name: "kind", Summary: "PREDICTION.MADE.OK, or a prefix", Schema: obj{"type": "string", "pattern": schemaPatterns["kinds"]}}, text("actor", "user:… or key:…"), text("model", "name or name@version"),
 	choice("decision", "", "allow", "deny"), text("object", ""),
-	{Name: "from", Summary: "first index", Schema: obj{"type": "integer", "minimum": 0}},
-	{Name: "to", Summary: "index after the last", Schema: obj{"type": "integer", "minimum": 0}},
-}, append(pageArgs, rangeArgs...)...)
+	{Name: "from", Summary: "first index", Schema: obj{"type": "integer", "minimum": 0, "maximum": 1<<53 - 1}},
+	{Name: "to", Summary: "index after the last", Schema: obj{"type": "integer", "minimum": 0, "maximum": 1<<53 - 1}},
+}, append(pageArgs("index"), rangeArgs...)...)
 
 func (q *query) events() app.EventQuery {
 	return app.EventQuery{
 		Page: q.page(), Kind: q.str("kind"), Actor: q.str("actor"), Model: q.str("model"),
 		Decision: q.oneOf("decision", "allow", "deny"), Object: q.str("object"), After: q.when("after"), Until: q.when("until"),
-		From: q.integer("from", 0, math.MaxInt64), To: q.integer("to", 0, math.MaxInt64),
+		From: q.integer("from", 0, 1<<53-1), To: q.integer("to", 0, 1<<53-1),
 	}
 }
 

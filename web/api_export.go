@@ -10,16 +10,16 @@ import (
 
 // exportBody asks for a file of log entries.
 type exportBody struct {
-	Format   string     `json:"format" schema:"enum=pack|csv|jsonl"`
-	Kind     string     `json:"kind,omitempty" schema:"maxLength=100"`
+	Format   string     `json:"format" schema:"list=formats"`
+	Kind     string     `json:"kind,omitempty" schema:"pattern=kinds"`
 	Actor    string     `json:"actor,omitempty" schema:"maxLength=100"`
 	Model    string     `json:"model,omitempty" schema:"maxLength=200"`
-	Decision string     `json:"decision,omitempty" schema:"maxLength=10"`
+	Decision string     `json:"decision,omitempty" schema:"enum=|allow|deny"`
 	After    *time.Time `json:"after,omitempty"`
 	Until    *time.Time `json:"until,omitempty"`
-	From     *int64     `json:"from,omitempty"`
-	To       *int64     `json:"to,omitempty"`
-	Language string     `json:"language,omitempty" schema:"maxLength=20"`
+	From     *int64     `json:"from,omitempty" schema:"minimum=0"`
+	To       *int64     `json:"to,omitempty" schema:"minimum=0"`
+	Language string     `json:"language,omitempty" schema:"list=languages"`
 }
 
 // ExportList is one part of the exports.
@@ -32,7 +32,7 @@ func init() {
 	api(http.MethodPost, "/api/v1/exports", policy.Export, Doc{
 		Summary: "Export log entries as CSV, JSONL or an evidence pack; over 10,000 entries as a job", Body: exportBody{}, Reply: app.ExportView{}, Status: http.StatusCreated, Extra: []int{http.StatusInsufficientStorage},
 	}, exportCreate)
-	api(http.MethodGet, "/api/v1/exports", policy.Export, Doc{Summary: "Exports, newest first", Reply: ExportList{}, Query: pageArgs}, exportList)
+	api(http.MethodGet, "/api/v1/exports", policy.Export, Doc{Summary: "Exports, newest first", Reply: ExportList{}, Query: pageArgs("ulid")}, exportList)
 	api(http.MethodGet, "/api/v1/exports/:id", policy.Export, Doc{Summary: "One export and its progress", Reply: app.ExportView{}}, exportGet)
 	api(http.MethodGet, "/api/v1/exports/:id/file", policy.Export, Doc{Summary: "The file of a finished export", Media: "application/octet-stream", Extra: []int{http.StatusConflict}}, exportFile)
 	api(http.MethodDelete, "/api/v1/exports/:id", policy.Export, Doc{Summary: "Cancel an export under way", Status: http.StatusNoContent, Extra: []int{http.StatusConflict}}, exportCancel)

@@ -67,11 +67,16 @@ func hfPredict(c *Context) error {
 	if err != nil {
 		return err
 	}
+	m, err := c.App.Model(c.Ctx(), c.Caller, name)
+	var denied *app.Denied
+	if err != nil && !errors.As(err, &denied) { // who may not read models may still predict
+		return err
+	}
 	p := &hfParams{}
 	r := app.PredictRequest{Model: name, RequestID: c.RequestID}
 	if isPicture(raw) {
 		r.Image = raw
-	} else if err := p.read(raw, c.App, c, &r); err != nil {
+	} else if err := p.read(raw, m, &r); err != nil {
 		return err
 	}
 	v, err := c.App.Predict(c.Ctx(), c.Caller, r)
@@ -105,7 +110,10 @@ type hfParams struct {
 	err    error
 }
 
-func (p *hfParams) read(raw []byte, a *app.App, c *Context, r *app.PredictRequest) error {
+func (p *hfParams) read(raw []byte, m *app.ModelView, r *app.PredictRequest) error {
+	if !utf8.Valid(raw) || loneSurrogate(raw) {
+		return invalid("the body is not valid UTF-8", "send JSON in UTF-8, or the bytes of a PNG or JPEG")
+	}
 	var b map[string]json.RawMessage
 	if !utf8.Valid(raw) {
 		return errUTF8()
@@ -136,16 +144,7 @@ func (p *hfParams) read(raw []byte, a *app.App, c *Context, r *app.PredictReques
 	if err := json.Unmarshal(inputs, &s); err != nil {
 		return invalid("inputs must be one string", "send one text, or one picture in base64, a call")
 	}
-	m, err := a.Model(c.Ctx(), c.Caller, r.Model)
-	if err != nil {
-		var denied *app.Denied
-		if errors.As(err, &denied) { // may predict without reading models
-			r.Text = &s
-			return nil
-		}
-		return err
-	}
-	if m.Modality != "image" {
+	if m == nil || m.Modality != "image" {
 		r.Text = &s
 		return nil
 	}

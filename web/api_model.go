@@ -8,9 +8,9 @@ import (
 )
 
 type modelBody struct {
-	Folder  string `json:"folder" schema:"minLength=1;maxLength=4096"`
-	Name    string `json:"name,omitempty" schema:"maxLength=100"`
-	Version string `json:"version,omitempty" schema:"maxLength=100"`
+	Folder  string `json:"folder" schema:"minLength=1;maxLength=1000;pattern=path;says=holds a NUL"`
+	Name    string `json:"name,omitempty" schema:"pattern=model"`
+	Version string `json:"version,omitempty" schema:"pattern=version"`
 }
 
 // ModelList is every registered model version.
@@ -27,7 +27,7 @@ func init() {
 	api(http.MethodGet, "/api/v1/models", policy.ModelRead, Doc{Summary: "Every registered model version", Reply: ModelList{}}, modelList)
 	api(http.MethodPost, "/api/v1/models", policy.ModelAdd, Doc{
 		Summary: "Check a checkpoint folder on the server's machine and register it by digest", Body: modelBody{}, Reply: app.ModelView{}, Status: http.StatusCreated,
-		Extra: []int{http.StatusConflict},
+		Extra: []int{http.StatusConflict, http.StatusNotFound},
 	}, modelCreate)
 	api(http.MethodGet, "/api/v1/models/:name", policy.ModelRead, Doc{Summary: "One model: name, name@version or digest", Reply: app.ModelView{}}, modelGet)
 	api(http.MethodGet, "/api/v1/models/:name/methods", policy.ModelRead, Doc{Summary: "Explanation methods for a model, with parameters and cost", Reply: MethodList{}}, methodList)

@@ -16,15 +16,15 @@ type predictBody struct {
 	Text      *string      `json:"text,omitempty"`
 	Pair      *string      `json:"pair,omitempty"`
 	Image     []byte       `json:"image,omitempty"`
-	Purpose   string       `json:"purpose,omitempty" schema:"maxLength=100"`
-	DataClass string       `json:"data_class,omitempty" schema:"maxLength=100"`
+	Purpose   string       `json:"purpose,omitempty" schema:"list=purposes"`
+	DataClass string       `json:"data_class,omitempty" schema:"list=data-classes"`
 	Subject   string       `json:"subject,omitempty" schema:"maxLength=200"`
 	Explain   *explainBody `json:"explain,omitempty"`
 }
 
 // explainBody asks why a prediction came out as it did.
 type explainBody struct {
-	Method string         `json:"method" schema:"minLength=1;maxLength=100"`
+	Method string         `json:"method" schema:"list=methods"`
 	Params map[string]any `json:"params,omitempty"`
 	Target string         `json:"target,omitempty" schema:"maxLength=200"`
 	Seed   uint64         `json:"seed,omitempty" schema:"minimum=0;maximum=9007199254740991"`
@@ -35,22 +35,22 @@ func (b *explainBody) request(c *Context) app.ExplainRequest {
 }
 
 type revealBody struct {
-	Reason string `json:"reason" schema:"minLength=1;maxLength=500"`
+	Reason string `json:"reason" schema:"minLength=1;maxLength=500;pattern=sentence;says=must say something"`
 }
 
 func init() {
 	api(http.MethodPost, "/api/v1/predictions", policy.Predict, Doc{
 		Summary: "Run a model on one text or picture, governed and recorded; with explain, explain the answer too",
-		Body:    predictBody{}, Reply: app.PredictionView{}, Status: http.StatusCreated, Large: true, Extra: []int{http.StatusNotFound, http.StatusGone, http.StatusInsufficientStorage},
+		Body:    predictBody{}, Reply: app.PredictionView{}, Status: http.StatusCreated, Large: true, Extra: []int{http.StatusNotFound, http.StatusConflict, http.StatusGone, http.StatusInsufficientStorage},
 	}, predictionCreate)
 	api(http.MethodGet, "/api/v1/predictions", policy.PredictionRead, Doc{
 		Summary: "List predictions, newest first", Reply: app.PredictionList{},
-		Query: append([]Arg{text("model", "name or name@version"), text("purpose", ""), text("actor", "user:… or key:…"), text("label", "")}, append(pageArgs, rangeArgs...)...),
+		Query: append([]Arg{text("model", "name or name@version"), text("purpose", ""), text("actor", "user:… or key:…"), text("label", "")}, append(pageArgs("ulid"), rangeArgs...)...),
 	}, predictionList)
 	api(http.MethodGet, "/api/v1/predictions/:id", policy.PredictionRead, Doc{Summary: "One prediction", Reply: app.PredictionView{}}, predictionGet)
 	api(http.MethodGet, "/api/v1/predictions/:id/image", policy.PredictionRead, Doc{Summary: "The stored picture of a prediction", Media: "image/*"}, predictionImage)
 	api(http.MethodPost, "/api/v1/predictions/:id/explanations", policy.Explain, Doc{
-		Summary: "Explain a prediction by one method", Body: explainBody{}, Reply: app.ExplanationView{}, Status: http.StatusCreated, Extra: []int{http.StatusGone, http.StatusInsufficientStorage},
+		Summary: "Explain a prediction by one method", Body: explainBody{}, Reply: app.ExplanationView{}, Status: http.StatusCreated, Extra: []int{http.StatusConflict, http.StatusGone, http.StatusInsufficientStorage},
 	}, explanationCreate)
 	api(http.MethodPost, "/api/v1/predictions/:id/reveal", policy.PredictionReveal, Doc{
 		Summary: "The clear input of a prediction, where the rule kept it; recorded with the reason", Body: revealBody{}, Reply: app.InputView{}, Extra: []int{http.StatusGone},

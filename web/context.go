@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
+	"reflect"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -54,23 +57,43 @@ func (c *Context) Page(status int, page templ.Component) error {
 // IsHTMX reports whether htmx asked, and so wants a fragment.
 func (c *Context) IsHTMX() bool { return c.Request().Header.Get("HX-Request") == "true" }
 
-// Decode reads one JSON value from the body into v: unknown fields, a second
-// value and a wrong content type are refused with a sentence.
+// Decode reads the JSON body into v, which is a pointer to the type that the
+// route's document names. What the document does not allow is refused with a
+// sentence, before anything of it is used: unknown fields, wrong types, a second
+// value, text that is not UTF-8, another content type.
 func (c *Context) Decode(v any) error {
+	if ct := c.Request().Header.Get("Content-Type"); ct != "" {
+		media, _, err := mime.ParseMediaType(ct)
+		if err != nil || media != "application/json" && !strings.HasSuffix(media, "+json") {
+			return &hintedError{errMedia, "send the header Content-Type: application/json"}
+		}
+	}
 	raw, err := io.ReadAll(c.Request().Body)
 	if err != nil {
-		return badBody(err)
+		return err
 	}
-	if !utf8.Valid(raw) {
-		return errUTF8() // the decoder would put U+FFFD in place of what was sent
+	if !utf8.Valid(raw) || loneSurrogate(raw) {
+		return invalid("the body is not valid UTF-8", "send JSON in UTF-8")
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	d.UseNumber()
+	var value any
+	if err := d.Decode(&value); err != nil {
 		return badBody(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return invalid("the body holds more than one JSON value", "send exactly one")
+	}
+	if f := checkBody(reflect.TypeOf(v).Elem(), value); f != nil {
+		return invalid(f.Error(), "compare it with /api/openapi.json")
+	}
+	if tidy, changed := wholeNumbers(value); changed {
+		if raw, err = json.Marshal(tidy); err != nil {
+			return badBody(err)
+		}
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return badBody(err)
 	}
 	return nil
 }

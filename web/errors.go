@@ -36,6 +36,7 @@ var (
 	errInvalid     = errors.New("the request is not usable")
 	errNoRoute     = errors.New("no such page")
 	errNoContext   = errors.New("web: a request came past the first middleware")
+	errMedia       = errors.New("the body is of a kind that this address does not read")
 	errMethod      = errors.New("this address does not take that method")
 )
 
@@ -79,10 +80,13 @@ var kinds = []kind{
 	{app.ErrUnsuitable, "method_unsuitable", http.StatusUnprocessableEntity, true},
 	{app.ErrParam, "parameter_invalid", http.StatusUnprocessableEntity, true},
 	{app.ErrInput, "input_invalid", http.StatusUnprocessableEntity, true},
+	{app.ErrNoModelFolder, "model_folder_not_found", http.StatusNotFound, true},
 	{app.ErrModelFolder, "model_folder_invalid", http.StatusUnprocessableEntity, true},
 	{app.ErrInputNotKept, "input_not_kept", http.StatusGone, true},
 	{app.ErrFormat, "format_not_found", http.StatusUnprocessableEntity, true},
 	{app.ErrNotFound, "not_found", http.StatusNotFound, true},
+	{app.ErrUnchanged, "unchanged", http.StatusConflict, true},
+	{app.ErrPassword, "password_refused", http.StatusUnprocessableEntity, true},
 	{app.ErrConflict, "conflict", http.StatusConflict, true},
 	{app.ErrExists, "exists", http.StatusConflict, true},
 	{app.ErrBusy, "busy", http.StatusServiceUnavailable, true},
@@ -91,6 +95,7 @@ var kinds = []kind{
 	{auditstore.ErrDamaged, "log_damaged", http.StatusServiceUnavailable, false},
 	{errInvalid, "invalid_request", http.StatusBadRequest, true},
 	{errNoRoute, "no_such_page", http.StatusNotFound, true},
+	{errMedia, "unsupported_media_type", http.StatusUnsupportedMediaType, true},
 	{errMethod, "method_not_allowed", http.StatusMethodNotAllowed, true},
 	{context.DeadlineExceeded, "timeout", http.StatusServiceUnavailable, false},
 	{context.Canceled, "cancelled", 499, false},
@@ -102,6 +107,16 @@ var operator = map[error][2]string{
 	db.ErrDiskFull:           {"the disk is full; nothing was written", "make room on the disk and try again"},
 	auditstore.ErrRolledBack: {"the audit log is older than what was signed, so that nothing can be recorded or done", "put back the newest backup, or start with serve --accept-restore, which records the loss"},
 	auditstore.ErrDamaged:    {"the audit log is damaged, so that nothing can be recorded or done", "check the log; it names the first bad entry"},
+}
+
+// apiStatus are the codes whose status says more in the API: the body is what the
+// document allows, but does not fit what is there. On a form they are mistakes of
+// filling in, 422.
+var apiStatus = map[string]int{
+	"label_not_found":   http.StatusNotFound,
+	"method_unsuitable": http.StatusConflict,
+	"parameter_invalid": http.StatusConflict,
+	"password_refused":  http.StatusConflict,
 }
 
 // problem turns an error into what may leave the server.
@@ -154,6 +169,9 @@ func (s *Server) fail(err error, ec echo.Context) {
 		c = &Context{Context: ec, App: s.app, server: s, Lang: "en", RequestID: newRequestID()}
 	}
 	p := problem(err, c.RequestID)
+	if status, ok := apiStatus[p.Code]; ok && isAPI(c.Request().URL.Path) {
+		p.Status, p.Title = status, http.StatusText(status)
+	}
 	if p.Status >= http.StatusInternalServerError {
 		s.cfg.Log.Error("request failed", "request", c.RequestID, "code", p.Code, "route", ec.Path(), "error", err.Error())
 	}

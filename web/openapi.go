@@ -2,9 +2,11 @@ package web
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,13 +43,23 @@ func init() {
 
 var document = sync.OnceValue(buildDocument)
 
+// documentSchemas are the named types of the document; complete, and only read,
+// once document has been called.
+var documentSchemas = &schemas{defs: obj{}, closed: map[string]bool{}}
+
+// checkBody holds a decoded body against what the document says of its type.
+func checkBody(t reflect.Type, v any) *fault {
+	document()
+	return documentSchemas.check(obj{"$ref": "#/components/schemas/" + schemaName(t)}, v, "")
+}
+
 // openAPI answers with the OpenAPI 3.1 document generated from the route table.
 func openAPI(c *Context) error {
 	return c.JSONBlob(http.StatusOK, document())
 }
 
 func buildDocument() []byte {
-	b := &schemas{defs: obj{}}
+	b := documentSchemas
 	paths := obj{}
 	for _, r := range sortedRoutes() {
 		if r.doc == nil {
@@ -141,6 +153,7 @@ func (b *schemas) responses(r route) obj {
 	switch {
 	case d.Reply != nil:
 		ok["content"] = obj{media: obj{"schema": b.of(reflect.TypeOf(d.Reply), false)}}
+	case status == http.StatusNoContent:
 	default:
 		ok["content"] = obj{media: obj{"schema": obj{}}}
 	}
@@ -151,6 +164,9 @@ func (b *schemas) responses(r route) obj {
 	}
 	if strings.ContainsAny(r.path, ":*") {
 		fails = append(fails, http.StatusNotFound)
+	}
+	if d.Query != nil {
+		fails = append(fails, http.StatusUnprocessableEntity)
 	}
 	if d.Body != nil {
 		fails = append(fails, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
@@ -172,7 +188,10 @@ func operationID(r route) string {
 }
 
 // schemas collects the named types of the document.
-type schemas struct{ defs obj }
+type schemas struct {
+	defs   obj
+	closed map[string]bool // by name: a type that is read, not written
+}
 
 var (
 	timeType = reflect.TypeFor[time.Time]()
@@ -199,10 +218,17 @@ func (b *schemas) of(t reflect.Type, closed bool) obj {
 	case reflect.Float32, reflect.Float64:
 		return obj{"type": "number"}
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		if closed { // what every JSON reader holds exactly
+			return obj{"type": "integer", "minimum": -float64(1<<53 - 1), "maximum": float64(1<<53 - 1)}
+		}
 		return obj{"type": "integer"}
 	case reflect.Slice, reflect.Array:
 		if t.Elem().Kind() == reflect.Uint8 {
-			return obj{"type": "string", "contentEncoding": "base64"}
+			s := obj{"type": "string", "contentEncoding": "base64"}
+			if closed {
+				s["pattern"], s["x-pattern-says"] = schemaPatterns["base64"], "is not base64"
+			}
+			return s
 		}
 		if closed {
 			return obj{"type": "array", "items": b.of(t.Elem(), closed)}
@@ -221,18 +247,27 @@ func (b *schemas) of(t reflect.Type, closed bool) obj {
 }
 
 func (b *schemas) ref(t reflect.Type, closed bool) obj {
-	name := t.Name()
+	name := schemaName(t)
 	if name == "" {
 		return b.structure(t, closed)
 	}
-	if pkg := t.PkgPath(); pkg != "vitrine/web" {
-		name = pkg[strings.LastIndexByte(pkg, '/')+1:] + "." + name
+	if was, done := b.closed[name]; done && was != closed {
+		panic("web: " + name + " is read and written; the document needs two types")
 	}
+	b.closed[name] = closed
 	if _, done := b.defs[name]; !done {
 		b.defs[name] = obj{} // stops recursion
 		b.defs[name] = b.structure(t, closed)
 	}
 	return obj{"$ref": "#/components/schemas/" + name}
+}
+
+func schemaName(t reflect.Type) string {
+	name := t.Name()
+	if pkg := t.PkgPath(); name != "" && pkg != "vitrine/web" {
+		name = pkg[strings.LastIndexByte(pkg, '/')+1:] + "." + name
+	}
+	return name
 }
 
 func (b *schemas) structure(t reflect.Type, closed bool) obj {
@@ -245,6 +280,9 @@ func (b *schemas) structure(t reflect.Type, closed bool) obj {
 	}
 	if closed {
 		s["additionalProperties"] = false
+	}
+	if more := schemaRules[schemaName(t)]; more != nil {
+		maps.Copy(s, more())
 	}
 	return s
 }
@@ -266,29 +304,8 @@ func (b *schemas) fields(t reflect.Type, closed bool, props obj, required *[]str
 		s := b.of(f.Type, closed)
 		applyTag(s, f.Tag.Get("schema"))
 		props[name] = s
-		if !strings.Contains(opts, "omitempty") && !strings.Contains(opts, "omitzero") {
+		if !strings.Contains(opts, "omitempty") && !strings.Contains(opts, "omitzero") && !slices.Contains(*required, name) {
 			*required = append(*required, name)
-		}
-	}
-}
-
-// applyTag adds the constraints of a field's schema tag, for example
-// `schema:"minLength=1;maxLength=200;enum=a|b"`.
-func applyTag(s obj, tag string) {
-	for _, kv := range strings.Split(tag, ";") {
-		k, v, ok := strings.Cut(kv, "=")
-		if !ok {
-			continue
-		}
-		switch k {
-		case "enum":
-			s[k] = strings.Split(v, "|")
-		case "pattern", "description", "format":
-			s[k] = v
-		default:
-			if n, err := strconv.ParseFloat(v, 64); err == nil {
-				s[k] = n
-			}
 		}
 	}
 }

@@ -115,7 +115,7 @@ func setup(c *Context) error {
 		return c.Redirect(http.StatusSeeOther, "/")
 	case errors.Is(err, app.ErrSetup):
 		m.Dead = true
-	case errors.Is(err, app.ErrInput), errors.Is(err, app.ErrExists):
+	case errors.Is(err, app.ErrInput), errors.Is(err, app.ErrPassword), errors.Is(err, app.ErrExists):
 		m.Error, _ = c.say(problem(err, c.RequestID))
 	default:
 		return err

@@ -7,16 +7,25 @@ import (
 	"vitrine/web/app"
 )
 
-// pageArgs are the query parameters of every list.
-var pageArgs = []Arg{
-	{Name: "before", Summary: "cursor: next of the part before", Schema: obj{"type": "string", "maxLength": 200}},
-	{Name: "limit", Summary: "rows of this part", Schema: obj{"type": "integer", "minimum": 1, "maximum": 200}},
+// pageArgs are the query parameters of every list; its cursor is a "ulid" or an
+// "index".
+func pageArgs(cursor string) []Arg {
+	s := obj{"type": "string", "pattern": schemaPatterns["ulid"]}
+	if cursor == "index" {
+		s = obj{"type": "integer", "minimum": 0, "maximum": 1<<53 - 1}
+	}
+	return []Arg{
+		{Name: "before", Summary: "cursor: next of the part before", Schema: s},
+		{Name: "limit", Summary: "rows of this part", Schema: obj{"type": "integer", "minimum": 1, "maximum": 200}},
+	}
 }
+
+var timeArg = obj{"type": "string", "anyOf": []obj{{"format": "date-time"}, {"format": "date"}}}
 
 // rangeArgs are the query parameters of a time range.
 var rangeArgs = []Arg{
-	{Name: "after", Summary: "not older than this", Schema: obj{"type": "string", "format": "date-time"}},
-	{Name: "until", Summary: "older than this", Schema: obj{"type": "string", "format": "date-time"}},
+	{Name: "after", Summary: "not older than this", Schema: timeArg},
+	{Name: "until", Summary: "older than this", Schema: timeArg},
 }
 
 func text(name, summary string) Arg {
@@ -56,11 +65,15 @@ func (q *query) integer(name string, low, high int64) *int64 {
 // when reads an RFC 3339 time or a plain date, which means its first moment in
 // UTC.
 func (q *query) when(name string) time.Time {
-	v := q.c.QueryParam(name)
-	if v == "" {
+	v, strict := q.c.QueryParam(name), q.c.route != nil && q.c.route.doc != nil
+	if v == "" && !(strict && q.c.QueryParams().Has(name)) { // a form sends its empty fields
 		return time.Time{}
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02", "2006-01-02T15:04"} {
+	layouts := []string{time.RFC3339, "2006-01-02", "2006-01-02T15:04"}
+	if strict {
+		layouts = layouts[:2]
+	}
+	for _, layout := range layouts {
 		if t, err := time.Parse(layout, v); err == nil {
 			return t.UTC()
 		}

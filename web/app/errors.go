@@ -28,6 +28,8 @@ var (
 	ErrBusy           = errors.New("too busy")
 	ErrFormat         = errors.New("unknown format")
 	ErrModelFolder    = errors.New("model folder not usable")
+	ErrUnchanged      = errors.New("nothing to change")
+	ErrPassword       = errors.New("password refused")
 	ErrInputNotKept   = errors.New("the input was not kept")
 )
 
@@ -93,3 +95,11 @@ func Hint(err error) string {
 	}
 	return ""
 }
+
+// ErrNoModelFolder is the ErrModelFolder of a folder that is not there at all.
+var ErrNoModelFolder error = noModelFolder{}
+
+type noModelFolder struct{}
+
+func (noModelFolder) Error() string { return "no model folder" }
+func (noModelFolder) Unwrap() error { return ErrModelFolder }

@@ -121,6 +121,10 @@ func (a *App) AddModel(ctx context.Context, c identity.Caller, folder, name, ver
 	if err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(filepath.Join(path, "config.json")); err != nil {
+		err := fail(ErrNoModelFolder, "give the path of a folder with config.json, *.safetensors, and tokenizer or image processor files", "%s has no config.json", clip(path))
+		return nil, a.modelFailed(ctx, q, decisionLeaf(d), err)
+	}
 	m, err := inference.Open(path)
 	if err != nil {
 		return nil, a.modelFailed(ctx, q, decisionLeaf(d), modelError(err))
@@ -160,7 +164,7 @@ func (a *App) modelFolder(c identity.Caller, folder string) (string, error) {
 		root, err2 := filepath.EvalSymlinks(shared)
 		inside, err3 := filepath.Rel(root, real)
 		if err != nil || err2 != nil || err3 != nil || !filepath.IsLocal(inside) {
-			return "", fail(ErrModelFolder, "put the folder below models in the server's data folder and name it, or run vitrine model add on the server's machine",
+			return "", fail(ErrNoModelFolder, "put the folder below models in the server's data folder and name it, or run vitrine model add on the server's machine",
 				"there is no model folder of that name on the server")
 		}
 	}

@@ -99,7 +99,7 @@ func (a *App) ChangePolicy(ctx context.Context, c identity.Caller, r PolicyChang
 		return nil, policyError(err)
 	}
 	if len(policy.Diff(base, next)) == 0 && sameRules(base.Rules(), next.Rules()) {
-		return nil, fail(ErrInput, "change a cell first", "the change leaves the policy as it is")
+		return nil, fail(ErrUnchanged, "change a cell first", "the change leaves the policy as it is")
 	}
 	if err := a.changePolicy(ctx, q, d, base, policystore.Change{
 		Workspace: a.workspace, Base: base.Version(), Rules: rules, Groups: base.Groups(), Author: c.ID, Reason: reason,

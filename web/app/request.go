@@ -34,8 +34,8 @@ type PreviewRequest struct {
 	Text      *string `json:"text,omitempty"`
 	Pair      *string `json:"pair,omitempty"`
 	Image     []byte  `json:"image,omitempty"`
-	Purpose   string  `json:"purpose,omitempty"`
-	DataClass string  `json:"data_class,omitempty"`
+	Purpose   string  `json:"purpose,omitempty" schema:"list=purposes"`
+	DataClass string  `json:"data_class,omitempty" schema:"list=data-classes"`
 }
 
 // Page asks for one part of a long list, newest first. Before is the cursor that
@@ -76,19 +76,19 @@ type ExportRequest struct {
 // PolicyChange is one edit of the matrix. Cells are applied in order on top of the
 // version Base; a Base that is not the current version is refused with ErrConflict.
 type PolicyChange struct {
-	Base      int64        `json:"base"`
-	Cells     []PolicyCell `json:"cells"`
-	Reason    string       `json:"reason"`
+	Base      int64        `json:"base" schema:"minimum=0"`
+	Cells     []PolicyCell `json:"cells" schema:"minItems=1;maxItems=50"`
+	Reason    string       `json:"reason" schema:"minLength=1;maxLength=500;pattern=sentence;says=must say something"`
 	RequestID string       `json:"-"`
 }
 
 // PolicyCell sets what one role may do: Effect allow, deny or none (no rule).
 // Condition and Obligations nil keep what the cell's rule has.
 type PolicyCell struct {
-	Role        string             `json:"role"`
-	Action      string             `json:"action"`
-	Effect      string             `json:"effect"`
-	Condition   *string            `json:"condition,omitempty"`
+	Role        string             `json:"role" schema:"list=roles"`
+	Action      string             `json:"action" schema:"list=actions"`
+	Effect      string             `json:"effect" schema:"list=effects"`
+	Condition   *string            `json:"condition,omitempty" schema:"pattern=condition;maxLength=500;says=is not a condition like: purpose in {research, audit}"`
 	Obligations *ObligationsChange `json:"obligations,omitempty"`
 	// KeepOthers leaves the cell's rules of the other effect that have a condition.
 	KeepOthers bool `json:"keep_others,omitempty"`
@@ -96,10 +96,10 @@ type PolicyCell struct {
 
 // ObligationsChange replaces the obligations of a cell's rule.
 type ObligationsChange struct {
-	Mask             []string `json:"mask"`
-	ExplanationLevel string   `json:"explanation_level"`
-	Methods          []string `json:"methods"` // the only ones allowed; none = all
-	ForbidMethods    []string `json:"forbid_methods"`
-	Round            *int     `json:"round"`
+	Mask             []string `json:"mask" schema:"items.list=masks"`
+	ExplanationLevel string   `json:"explanation_level" schema:"list=levels"`
+	Methods          []string `json:"methods" schema:"items.list=methods"` // the only ones allowed; none = all
+	ForbidMethods    []string `json:"forbid_methods" schema:"items.list=methods"`
+	Round            *int     `json:"round" schema:"minimum=0;maximum=12"`
 	ModelSeesClear   bool     `json:"model_sees_clear"`
 }

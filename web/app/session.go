@@ -25,7 +25,9 @@ func identityError(err error) error {
 		return fail(ErrSession, "sign in", "the session or key is not valid, or not any more")
 	case errors.Is(err, identity.ErrSetup):
 		return fail(ErrSetup, "start the server again for a new link", "it was used, is over 30 minutes old, or an administrator exists")
-	case errors.Is(err, identity.ErrPassword), errors.Is(err, identity.ErrName):
+	case errors.Is(err, identity.ErrPassword):
+		return fail(ErrPassword, "choose another one", "%s", plain(err))
+	case errors.Is(err, identity.ErrName):
 		return fail(ErrInput, "change it and try again", "%s", plain(err))
 	case errors.Is(err, identity.ErrExists):
 		return fail(ErrExists, "choose another name", "the name is taken")
