@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -82,11 +83,12 @@ func keyCreate(c *Context) error {
 	}
 	var expires time.Time
 	if b.Expires != nil {
-		if expires = b.Expires.UTC(); !expires.After(time.Now()) {
-			return &hintedError{fmt.Errorf("%w: the key would be expired already", app.ErrUnchanged), "give a later time"}
-		}
+		expires = b.Expires.UTC()
 	}
 	v, err := c.App.AddKey(c.Ctx(), c.Caller, b.Name, b.Roles, expires)
+	if errors.Is(err, app.ErrInput) && b.Expires != nil && !expires.After(time.Now()) {
+		return &hintedError{fmt.Errorf("%w: the key would be expired already", app.ErrUnchanged), "give a later time"}
+	}
 	if err != nil {
 		return err
 	}
