@@ -39,6 +39,9 @@ func eventList(c *Context) error {
 	if q.err != nil {
 		return q.err
 	}
+	if !compiled(schemaPatterns["kinds"]).MatchString(r.Kind) {
+		return invalid("the query parameter kind is not a kind of entry", "write it like PREDICTION or PREDICTION.MADE.OK")
+	}
 	v, err := c.App.AuditEvents(c.Ctx(), c.Caller, r)
 	if err != nil {
 		return err

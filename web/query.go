@@ -45,6 +45,9 @@ type query struct {
 
 func (q *query) str(name string) string {
 	v := q.c.QueryParam(name)
+	if len(q.c.QueryParams()[name]) > 1 && q.err == nil {
+		q.err = invalid("the query parameter "+name+" is given twice", "give it once")
+	}
 	if len(v) > 200 && q.err == nil {
 		q.err = invalid("the query parameter "+name+" is longer than 200 bytes", "shorten it")
 	}

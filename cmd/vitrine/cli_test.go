@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -13,6 +14,11 @@ func TestMain(m *testing.M) {
 // TestCommands runs the command line as a user would, each script in a folder
 // of its own with a data folder of its own.
 func TestCommands(t *testing.T) {
+	root, err := filepath.Abs("../../inference/conformance/testdata/golden/family")
+	if err != nil {
+		t.Fatal(err)
+	}
+	goldenRoot = root
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
@@ -21,6 +27,6 @@ func TestCommands(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"tamper": tamper, "same": same},
+		Cmds: scriptCommands,
 	})
 }

@@ -106,7 +106,20 @@ func (t *target) open(ctx context.Context) (*client, error) {
 // openApp opens a data folder with everything wired.
 func openApp(ctx context.Context, c app.Config, log *slog.Logger) (*app.App, error) {
 	c.Logger, c.Render = log, views.WriteReport
-	return app.New(ctx, c)
+	a, err := app.New(ctx, c)
+	for _, known := range []struct {
+		err  error
+		hint string
+	}{
+		{db.ErrLocked, "one server a folder: use the one that runs, or give another folder by --data"},
+		{db.ErrNewerSchema, "use the version of vitrine that wrote it, or a later one"},
+		{db.ErrDiskFull, "make room on the disk and try again"},
+	} {
+		if errors.Is(err, known.err) {
+			return nil, &withHint{err, known.hint}
+		}
+	}
+	return a, err
 }
 
 func dialSocket(path string) (*client, bool) {
