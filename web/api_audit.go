@@ -14,7 +14,7 @@ func init() {
 	api(http.MethodGet, "/api/v1/audit/events/:index", policy.AuditRead, Doc{Summary: "One entry with its inclusion proof", Reply: app.EventDetail{}}, eventGet)
 	api(http.MethodGet, "/api/v1/audit/receipts/:event", SignedIn, Doc{Summary: "The receipt of an event, for the caller whose event it is or an auditor", Reply: app.ReceiptView{}}, receiptGet)
 	api(http.MethodPost, "/api/v1/audit/verify", policy.AuditRead, Doc{Summary: "Check the whole log now", Reply: app.HealthView{}}, logVerify)
-	api(http.MethodGet, "/log/:log/*", policy.AuditRead, Doc{Summary: "The log in C2SP tlog-tiles layout: checkpoint, tile/…, tile/entries/…", Media: "application/octet-stream"}, logTile)
+	api(http.MethodGet, "/log/:log/*", policy.AuditRead, Doc{Summary: "The log in C2SP tlog-tiles layout: checkpoint, tile/…, tile/entries/…", Media: "application/octet-stream", Path: map[string]string{"log": "^[0-9A-Za-z]+$", "path": "^[0-9A-Za-z./-]+$"}}, logTile)
 }
 
 // eventArgs are the filters of the log, the same for lists and exports.
@@ -41,6 +41,9 @@ func eventList(c *Context) error {
 	}
 	if !compiled(schemaPatterns["kinds"]).MatchString(r.Kind) {
 		return invalid("the query parameter kind is not a kind of entry", "write it like PREDICTION or PREDICTION.MADE.OK")
+	}
+	if !compiled(schemaPatterns["index"]).MatchString(r.Before) {
+		return invalid("the query parameter before is not a cursor of this list", "use the cursor that the part before ended with")
 	}
 	v, err := c.App.AuditEvents(c.Ctx(), c.Caller, r)
 	if err != nil {

@@ -41,7 +41,7 @@ type revealBody struct {
 func init() {
 	api(http.MethodPost, "/api/v1/predictions", policy.Predict, Doc{
 		Summary: "Run a model on one text or picture, governed and recorded; with explain, explain the answer too",
-		Body:    predictBody{}, Reply: app.PredictionView{}, Status: http.StatusCreated, Large: true, Extra: []int{http.StatusNotFound, http.StatusConflict, http.StatusGone, http.StatusInsufficientStorage},
+		Body:    predictBody{}, Reply: app.PredictionView{}, Status: http.StatusCreated, Large: true, Extra: []int{http.StatusNotFound, http.StatusConflict, http.StatusInsufficientStorage},
 	}, predictionCreate)
 	api(http.MethodGet, "/api/v1/predictions", policy.PredictionRead, Doc{
 		Summary: "List predictions, newest first", Reply: app.PredictionList{},
@@ -50,10 +50,10 @@ func init() {
 	api(http.MethodGet, "/api/v1/predictions/:id", policy.PredictionRead, Doc{Summary: "One prediction", Reply: app.PredictionView{}}, predictionGet)
 	api(http.MethodGet, "/api/v1/predictions/:id/image", policy.PredictionRead, Doc{Summary: "The stored picture of a prediction", Media: "image/*"}, predictionImage)
 	api(http.MethodPost, "/api/v1/predictions/:id/explanations", policy.Explain, Doc{
-		Summary: "Explain a prediction by one method", Body: explainBody{}, Reply: app.ExplanationView{}, Status: http.StatusCreated, Extra: []int{http.StatusConflict, http.StatusGone, http.StatusInsufficientStorage},
+		Summary: "Explain a prediction by one method", Body: explainBody{}, Reply: app.ExplanationView{}, Status: http.StatusCreated, Extra: []int{http.StatusConflict, http.StatusInsufficientStorage},
 	}, explanationCreate)
 	api(http.MethodPost, "/api/v1/predictions/:id/reveal", policy.PredictionReveal, Doc{
-		Summary: "The clear input of a prediction, where the rule kept it; recorded with the reason", Body: revealBody{}, Reply: app.InputView{}, Extra: []int{http.StatusGone},
+		Summary: "The clear input of a prediction, where the rule kept it; recorded with the reason", Body: revealBody{}, Reply: app.InputView{}, Extra: []int{http.StatusConflict},
 	}, predictionReveal)
 	api(http.MethodGet, "/api/v1/explanations/:id", policy.PredictionRead, Doc{Summary: "One explanation with its record", Reply: app.ExplanationView{}}, explanationGet)
 	api(http.MethodPost, "/api/v1/preview", policy.Predict, Doc{

@@ -55,6 +55,7 @@ func methodIDs() []string {
 var schemaPatterns = map[string]string{
 	"base64":    `^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$`,
 	"condition": conditionPattern(),
+	"index":     `^[0-9]{0,15}$`,
 	"kinds":     `^(?:[A-Z]{2,16}(?:\.[A-Z]{2,16}){0,2}(?:[ ,][A-Z]{2,16}(?:\.[A-Z]{2,16}){0,2}){0,31})?$`,
 	"model":     `^(?:[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,94}[A-Za-z0-9])?)?$`,
 	"name":      `^[` + nameChars + `](?:[ ` + nameChars + `]{0,62}[` + nameChars + `])?$`,

@@ -117,6 +117,7 @@ var apiStatus = map[string]int{
 	"method_unsuitable": http.StatusConflict,
 	"parameter_invalid": http.StatusConflict,
 	"password_refused":  http.StatusConflict,
+	"input_not_kept":    http.StatusConflict,
 }
 
 // problem turns an error into what may leave the server.

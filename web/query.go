@@ -12,7 +12,7 @@ import (
 func pageArgs(cursor string) []Arg {
 	s := obj{"type": "string", "pattern": schemaPatterns["ulid"]}
 	if cursor == "index" {
-		s = obj{"type": "integer", "minimum": 0, "maximum": 1<<53 - 1}
+		s = obj{"type": "string", "pattern": schemaPatterns["index"]}
 	}
 	return []Arg{
 		{Name: "before", Summary: "cursor: next of the part before", Schema: s},

@@ -162,3 +162,36 @@ func TestSequencerIncludesUnasked(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 }
+
+// TestVerifyWhileTheLogGrows: entries that come in during a check are no damage.
+func TestVerifyWhileTheLogGrows(t *testing.T) {
+	_, l := open(t, t.TempDir(), Options{})
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if _, err := l.Append(t.Context(), denied("PREDICTION.MADE.DENIED")); err != nil {
+				t.Error(err)
+				return
+			}
+			if err := l.Flush(t.Context()); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 60 {
+		h, err := l.Verify(t.Context())
+		if err != nil || !h.OK {
+			t.Errorf("%+v %v", h, err)
+			break
+		}
+	}
+	close(stop)
+	wg.Wait()
+}

@@ -116,7 +116,7 @@ func (c *checker) run() error {
 		return err
 	}
 	h.Checkpoint = string(signed)
-	if c.size, err = c.leaves(head.Size); err != nil {
+	if c.size, err = c.leaves(head.Size, err == nil && signed != nil); err != nil {
 		return err
 	}
 	h.Size = head.Size
@@ -139,8 +139,8 @@ func (c *checker) run() error {
 
 // leaves is how many leaves to read: the signed size, or where the head is
 // damaged, what is there.
-func (c *checker) leaves(signed int64) (int64, error) {
-	if signed > 0 {
+func (c *checker) leaves(signed int64, intact bool) (int64, error) {
+	if signed > 0 || intact {
 		return signed, nil
 	}
 	var n int64
