@@ -165,6 +165,9 @@ func (b *schemas) responses(r route) obj {
 	if strings.ContainsAny(r.path, ":*") {
 		fails = append(fails, http.StatusNotFound)
 	}
+	if r.method != http.MethodGet {
+		fails = append(fails, http.StatusInsufficientStorage)
+	}
 	if d.Query != nil {
 		fails = append(fails, http.StatusUnprocessableEntity)
 	}
