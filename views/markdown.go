@@ -125,28 +125,38 @@ func (r *mdWriter) closeTable() {
 	if len(r.table) == 0 {
 		return
 	}
+	// A table without column names is a list of facts: the first cell names the rest.
+	unnamed, body := strings.Join(r.table[0], "") == "", false
 	r.b.WriteString(`<div class="scroll"><table class="tbl tight">`)
 	for i, row := range r.table {
-		if i == 1 && mdRule.MatchString("|"+strings.Join(row, "|")+"|") {
+		if i == 1 && mdRule.MatchString("|"+strings.Join(row, "|")+"|") || i == 0 && unnamed {
 			continue
 		}
 		cell := "td"
 		if i == 0 {
 			cell = `th scope="col"`
 			r.b.WriteString("<thead>")
-		} else if i == 1 || i == 2 && strings.HasSuffix(r.b.String(), "</thead>") {
+		} else if !body {
 			r.b.WriteString("<tbody>")
+			body = true
 		}
 		r.b.WriteString("<tr>")
-		for _, c := range row {
-			r.b.WriteString("<" + cell + ">" + mdInline(c) + "</" + cell[:2] + ">")
+		for j, c := range row {
+			switch {
+			case i > 0 && j == 0 && unnamed:
+				r.b.WriteString(`<th scope="row">` + mdInline(c) + "</th>")
+			case c == "" && i == 0: // a heading without words is none
+				r.b.WriteString("<td></td>")
+			default:
+				r.b.WriteString("<" + cell + ">" + mdInline(c) + "</" + cell[:2] + ">")
+			}
 		}
 		r.b.WriteString("</tr>")
 		if i == 0 {
 			r.b.WriteString("</thead>")
 		}
 	}
-	if len(r.table) > 1 {
+	if body {
 		r.b.WriteString("</tbody>")
 	}
 	r.b.WriteString("</table></div>\n")
