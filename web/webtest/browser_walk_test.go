@@ -256,8 +256,9 @@ func (b *tab) findsEverything() {
 	}
 	b.follow("/audit?q=decision%3Adeny")
 	b.press("table.tbl tbody a[href^='/audit/']")
-	if b.count("svg.tree rect.mine") < 2 || b.count(".st.bad") != 0 || !strings.Contains(b.text("pre.code"), "deny") {
-		b.t.Errorf("entry %s: %.300s", b.where(), b.text("main"))
+	drawn, failed, leaf := b.count("svg.tree rect.mine"), b.count(".checks .st.bad"), b.text("main pre.code")
+	if drawn < 2 || failed != 0 || !strings.Contains(leaf, "DENIED") {
+		b.t.Errorf("entry %s draws %d steps, %d checks failed, leaf %.200s", b.where(), drawn, failed, leaf)
 	}
 }
 
