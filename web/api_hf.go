@@ -6,14 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"vitrine/inference"
 	"vitrine/policy"
 	"vitrine/web/app"
 )
@@ -35,9 +33,12 @@ type hfBody struct {
 	Parameters map[string]json.RawMessage `json:"parameters,omitempty"`
 }
 
-// hfTask turns a prediction into the answer of one task. It gets the
-// parameters, takes out those it understands, and returns the body.
-type hfTask func(p *hfParams, v *app.PredictionView) (any, error)
+// hfTask is the form of one task. It takes the parameters it understands, before
+// the model runs, and returns what writes the answer; p.err holds a complaint.
+type hfTask func(p *hfParams) hfAnswer
+
+// hfAnswer turns a prediction into the body of the reply.
+type hfAnswer func(v *app.PredictionView) any
 
 var hfTasks = map[string]hfTask{}
 
@@ -53,9 +54,6 @@ func init() {
 		Summary: "Hugging Face task API: {inputs, parameters}, or the bytes of a picture", Body: hfBody{}, Large: true, Raw: true,
 		Extra: []int{http.StatusNotFound},
 	}, hfPredict)
-	hfRegister("text-classification", hfLabels)
-	hfRegister("image-classification", hfLabels)
-	hfRegister("token-classification", hfEntities)
 }
 
 func hfPredict(c *Context) error {
@@ -72,30 +70,44 @@ func hfPredict(c *Context) error {
 	if err != nil && !errors.As(err, &denied) { // who may not read models may still predict
 		return err
 	}
-	p := &hfParams{}
+	p := &hfParams{values: map[string]json.RawMessage{}}
 	r := app.PredictRequest{Model: name, RequestID: c.RequestID}
 	if isPicture(raw) {
 		r.Image = raw
 	} else if err := p.read(raw, m, &r); err != nil {
 		return err
 	}
+	p.govern(c.Request().Header, &r)
+	var answer hfAnswer
+	if m != nil {
+		if answer, err = hfForm(m.Task, p); err != nil {
+			return err
+		}
+	}
 	v, err := c.App.Predict(c.Ctx(), c.Caller, r)
 	if err != nil {
 		return err
 	}
-	answer := hfTasks[v.Task]
-	if answer == nil {
-		return invalid("the task "+v.Task+" has no Hugging Face form here", "use /api/v1/predictions")
-	}
-	out, err := answer(p, v)
-	if err != nil {
-		return err
-	}
 	c.receipt(v)
+	if answer == nil {
+		if answer, err = hfForm(v.Task, p); err != nil {
+			return err
+		}
+	}
 	if rest := p.unknown(); len(rest) > 0 {
 		c.Response().Header().Set("X-Vitrine-Ignored", strings.Join(rest, ", "))
 	}
-	return c.JSON(http.StatusOK, out)
+	return c.JSON(http.StatusOK, answer(v))
+}
+
+// hfForm finds the form of a task and hands it the parameters.
+func hfForm(task string, p *hfParams) (hfAnswer, error) {
+	form := hfTasks[task]
+	if form == nil {
+		return nil, invalid("the task "+task+" has no Hugging Face form here", "use /api/v1/predictions")
+	}
+	answer := form(p)
+	return answer, p.err
 }
 
 // isPicture sniffs what the clients send raw: the Python one names no type.
@@ -125,7 +137,6 @@ func (p *hfParams) read(raw []byte, m *app.ModelView, r *app.PredictRequest) err
 	if !ok {
 		return invalid("the body has no inputs", `send {"inputs": …}`)
 	}
-	p.values = map[string]json.RawMessage{}
 	for k, v := range b {
 		if k != "inputs" && k != "parameters" {
 			p.values[k] = v
@@ -156,6 +167,16 @@ func (p *hfParams) read(raw []byte, m *app.ModelView, r *app.PredictRequest) err
 	return nil
 }
 
+// govern reads what the policy needs to know and these clients have no field
+// for: purpose, data class and the person concerned, as parameters or, for
+// clients that send none, as headers.
+func (p *hfParams) govern(h http.Header, r *app.PredictRequest) {
+	r.Purpose, r.DataClass, r.Subject = h.Get("X-Vitrine-Purpose"), h.Get("X-Vitrine-Data-Class"), h.Get("X-Vitrine-Subject")
+	p.take("purpose", &r.Purpose)
+	p.take("data_class", &r.DataClass)
+	p.take("subject", &r.Subject)
+}
+
 // take decodes a parameter into v and marks it used; absent and null leave v.
 func (p *hfParams) take(name string, v any) {
 	p.used = append(p.used, name)
@@ -163,8 +184,15 @@ func (p *hfParams) take(name string, v any) {
 	if !ok || string(raw) == "null" {
 		return
 	}
-	if err := json.Unmarshal(raw, v); err != nil && p.err == nil {
-		p.err = invalid("the parameter "+name+" has the wrong type", "see the task's specification")
+	if err := json.Unmarshal(raw, v); err != nil {
+		p.complain("the parameter "+name+" has the wrong type", "see the task's specification")
+	}
+}
+
+// complain keeps the first complaint.
+func (p *hfParams) complain(what, hint string) {
+	if p.err == nil {
+		p.err = invalid(what, hint)
 	}
 }
 
@@ -188,87 +216,4 @@ func isHeaderToken(s string) bool {
 		}
 	}
 	return s != "" && len(s) <= 64
-}
-
-// hfLabel is one row of a classification.
-type hfLabel struct {
-	Label string  `json:"label"`
-	Score float64 `json:"score"`
-}
-
-// hfLabels answers classification: nested for texts, because a flat list breaks
-// the clients, flat for images.
-func hfLabels(p *hfParams, v *app.PredictionView) (any, error) {
-	topK, fn := 0, ""
-	p.take("top_k", &topK)
-	p.take("function_to_apply", &fn)
-	if p.err != nil {
-		return nil, p.err
-	}
-	if topK < 0 {
-		return nil, invalid("top_k is negative", "send 1 or more")
-	}
-	var out []hfLabel
-	for _, l := range v.Output.Labels {
-		s := l.Score
-		switch fn {
-		case "":
-		case "softmax":
-			s = softmaxOf(v.Output.Labels, l)
-		case "sigmoid":
-			s = 1 / (1 + math.Exp(-l.Logit))
-		case "none":
-			s = l.Logit
-		default:
-			return nil, invalid("function_to_apply has no such value", "use sigmoid, softmax or none")
-		}
-		out = append(out, hfLabel{l.Label, s})
-	}
-	if topK > 0 && topK < len(out) {
-		out = out[:topK]
-	}
-	if v.Input.Modality == "image" {
-		return out, nil
-	}
-	return [][]hfLabel{out}, nil
-}
-
-func softmaxOf(all []inference.LabelScore, l inference.LabelScore) float64 {
-	high, sum := math.Inf(-1), 0.0
-	for _, o := range all {
-		high = max(high, o.Logit)
-	}
-	for _, o := range all {
-		sum += math.Exp(o.Logit - high)
-	}
-	return math.Exp(l.Logit-high) / sum
-}
-
-// hfEntity is one span; positions count characters.
-type hfEntity struct {
-	Group string  `json:"entity_group"`
-	Score float64 `json:"score"`
-	Word  string  `json:"word"`
-	Start int     `json:"start"`
-	End   int     `json:"end"`
-}
-
-func hfEntities(p *hfParams, v *app.PredictionView) (any, error) {
-	strategy := "simple"
-	var ignore []string
-	p.take("aggregation_strategy", &strategy)
-	p.take("ignore_labels", &ignore)
-	if p.err != nil {
-		return nil, p.err
-	}
-	if strategy != "simple" {
-		return nil, invalid("aggregation_strategy "+strategy+" is not built", "use simple, which is the default")
-	}
-	out := []hfEntity{}
-	for _, e := range v.Output.Entities {
-		if !slices.Contains(ignore, e.Label) {
-			out = append(out, hfEntity{e.Label, e.Score, e.Text, e.Start, e.End})
-		}
-	}
-	return out, nil
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"testing"
 
 	"vitrine/inference/pretrained"
@@ -72,6 +73,28 @@ func TestHuggingFaceClients(t *testing.T) {
 	a := c.call(http.MethodPost, sentiment, `{"inputs":"x","parameters":{"moon_phase":"full"}}`)
 	if got := a.header.Get("X-Vitrine-Ignored"); a.status != http.StatusOK || got != "moon_phase" {
 		t.Errorf("an unknown parameter: status %d, ignored %q", a.status, got)
+	}
+	made := c.logged("&kind=PREDICTION.MADE.OK", 8).Total
+	for _, bad := range []string{`{"top_k":"two"}`, `{"function_to_apply":"magic"}`, `{"purpose":7}`} {
+		if a := c.call(http.MethodPost, sentiment, `{"inputs":"x","parameters":`+bad+`}`); a.status != http.StatusBadRequest {
+			t.Errorf("%s: status %d", bad, a.status)
+		}
+	}
+	if now := c.logged("&kind=PREDICTION.MADE.OK", 8).Total; now != made {
+		t.Errorf("parameters that cannot be used left %d predictions behind", now-made)
+	}
+	// The policy's words count on this road too.
+	for _, h := range [][]string{{"X-Vitrine-Purpose", "credit-scoring"}, nil} {
+		body := `{"inputs":"x","parameters":{"purpose":"credit-scoring"}}`
+		if h != nil {
+			body = `{"inputs":"x"}`
+		}
+		before := int(c.logged("&kind=PREDICTION.MADE.DENIED", 0).Total)
+		if a := c.call(http.MethodPost, sentiment, body, h...); a.status != http.StatusForbidden || !strings.Contains(string(a.body), "r-901") {
+			t.Errorf("credit scoring by %v: status %d %s", h, a.status, a.body)
+		} else if id := a.header.Get("X-Request-Id"); !strings.Contains(string(c.logged("&kind=PREDICTION.MADE.DENIED", before+1).Items[0].Leaf), id) {
+			t.Errorf("the newest refusal in the log is not of request %s", id)
+		}
 	}
 	if list := c.logged("&kind=PREDICTION.MADE.OK", 8); list.Total < 8 {
 		t.Errorf("the log holds %d of the predictions", list.Total)

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+	"github.com/oklog/ulid/v2"
 
 	"vitrine/views/i18n"
 	"vitrine/web/app"
@@ -42,7 +42,8 @@ func contextOf(ec echo.Context) (*Context, bool) {
 	return c, ok
 }
 
-func newRequestID() string { return "req_" + rand.Text() }
+// newRequestID is the id that the caller sees and the log entry of the request holds.
+func newRequestID() string { return ulid.Make().String() }
 
 // recover turns a panic into the answer of an internal error. What panicked is
 // a programming error; its text is constant and holds no input.
