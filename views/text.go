@@ -51,10 +51,6 @@ func levelName(ctx context.Context, id string) string {
 	return i18n.Or(ctx, "name.level-"+id, id)
 }
 
-func paramName(ctx context.Context, name, help string) string {
-	return i18n.Or(ctx, "param."+help, name)
-}
-
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // ObjectWords writes an object of the policy ("model:sentiment-minilm") for

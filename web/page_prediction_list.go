@@ -49,7 +49,7 @@ func predictionsPage(c *Context) error {
 // predictionRow brings a row of a list into the form that pages draw.
 func (c *Context) predictionRow(b app.PredictionBrief) views.PredictionRow {
 	return views.PredictionRow{
-		ID: b.ID, Made: b.Time, Model: modelRef(b.Model), Label: b.Label, Score: b.Score, Excerpt: b.Excerpt, Image: b.Task == "image-classification",
+		ID: b.ID, Made: b.Time, Model: modelRef(b.Model), Label: b.Label, Score: b.Score, Excerpt: b.Excerpt, Withheld: b.Withheld, Image: b.Task == "image-classification",
 		Purpose: b.Purpose, Actor: c.actor(b.Actor), Masked: b.Masked, Methods: b.Methods,
 	}
 }

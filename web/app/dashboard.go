@@ -34,8 +34,8 @@ func (a *App) Dashboard(ctx context.Context, c identity.Caller, since time.Time)
 		return nil, err
 	}
 	v.Health = *h
-	if d, ok := may(policy.PredictionRead, "predictions", "explanations", "redactions", "recent"); ok {
-		if err := a.volumes(ctx, v, d, milli(since)); err != nil {
+	if _, ok := may(policy.PredictionRead, "predictions", "explanations", "redactions", "recent"); ok {
+		if err := a.volumes(ctx, c, v, milli(since)); err != nil {
 			return nil, err
 		}
 	}
@@ -75,7 +75,7 @@ func (a *App) Dashboard(ctx context.Context, c identity.Caller, since time.Time)
 	return v, nil
 }
 
-func (a *App) volumes(ctx context.Context, v *DashboardView, d policy.Decision, since int64) (err error) {
+func (a *App) volumes(ctx context.Context, c identity.Caller, v *DashboardView, since int64) (err error) {
 	f := store.PredictionFilter{After: since}
 	if v.Predictions, v.Redactions, err = a.store.CountPredictions(ctx, a.workspace, f); err != nil {
 		return err
@@ -83,7 +83,7 @@ func (a *App) volumes(ctx context.Context, v *DashboardView, d policy.Decision, 
 	if v.Explanations, err = a.store.CountExplanations(ctx, a.workspace, since); err != nil {
 		return err
 	}
-	list, err := a.briefs(ctx, d.Obligations, f, Page{Limit: recentShown})
+	list, err := a.briefs(ctx, c, f, Page{Limit: recentShown})
 	if err != nil {
 		return err
 	}

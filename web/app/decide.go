@@ -8,6 +8,7 @@ import (
 	"vitrine/audit"
 	"vitrine/policy"
 	"vitrine/policy/identity"
+	"vitrine/policy/privacy"
 )
 
 // ask is one question to the policy, and what its refusal is logged as.
@@ -157,9 +158,10 @@ func dataClass(class string) (string, error) {
 	return "", fail(ErrInput, "use one of "+strings.Join(policy.DataClasses, ", "), "%q is not a data class", clip(class))
 }
 
-// clip shortens what a caller sent before it is repeated in an error.
+// clip masks and shortens what a caller sent before it is repeated in an error.
 func clip(s string) string {
 	const most = 60
+	s, _, _ = privacy.Mask(s, []string{privacy.All})
 	r := []rune(s)
 	if len(r) <= most {
 		return s

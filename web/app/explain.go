@@ -126,12 +126,14 @@ func (a *App) attribute(ctx context.Context, w *run, model *inference.Model, r E
 		return nil, err
 	}
 	defer release()
-	e, err := explain.Explain(ctx, explain.Request{
+	limited, stop := context.WithTimeout(ctx, maxRun)
+	defer stop()
+	e, err := explain.Explain(limited, explain.Request{
 		Model: model, Input: w.input.seen, Method: r.Method, Params: r.Params, Target: r.Target,
 		Seed: r.Seed, Threads: a.config.Threads,
 	})
 	if err != nil {
-		return nil, explainError(err)
+		return nil, tooLong(ctx, explainError(err))
 	}
 	// From here on nothing shows more than the kept input does.
 	e.Tokens = w.input.tokens(e.Tokens)

@@ -139,8 +139,21 @@ func (a *App) infer(ctx context.Context, m *inference.Model, in inference.Input)
 		return nil, err
 	}
 	defer release()
-	p, err := m.Predict(ctx, in)
-	return p, inputError(err)
+	limited, stop := context.WithTimeout(ctx, maxRun)
+	defer stop()
+	p, err := m.Predict(limited, in)
+	return p, tooLong(ctx, inputError(err))
+}
+
+// maxRun is how long one run of a model, or one explanation, may hold its place.
+const maxRun = 2 * time.Minute
+
+// tooLong says so where maxRun ended a run and not the caller.
+func tooLong(ctx context.Context, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return fail(ErrInput, "send a shorter text, or choose a cheaper method", "the run was ended after %s", maxRun)
+	}
+	return err
 }
 
 // inputError brings an engine's error into this package's terms.

@@ -25,18 +25,38 @@ func notFound(what string) error {
 // readable asks whether the caller may read one prediction, and reads its row. Only
 // refusals of things that exist, or could, are recorded.
 func (a *App) readable(ctx context.Context, c identity.Caller, id string) (*store.Prediction, policy.Decision, error) {
+	return a.onPrediction(ctx, id, ask{caller: c, action: policy.PredictionRead, denied: "PREDICTION.READ.DENIED"})
+}
+
+// onPrediction asks whether the caller may do something with one prediction, under the
+// purpose and the data class that it was made for, and reads its row. Whoever may not
+// learns nothing of whether there is such a prediction.
+func (a *App) onPrediction(ctx context.Context, id string, q ask) (*store.Prediction, policy.Decision, error) {
 	if _, err := ulid.ParseStrict(id); err != nil {
 		return nil, policy.Decision{}, notFound("prediction")
 	}
-	d, err := a.allow(ctx, ask{caller: c, action: policy.PredictionRead, object: "prediction:" + id, denied: "PREDICTION.READ.DENIED"})
+	row, err := a.store.Prediction(ctx, a.workspace, id)
+	missing := errors.Is(err, store.ErrNotFound)
+	if err != nil && !missing {
+		return nil, policy.Decision{}, err
+	}
+	q.object = "prediction:" + id
+	if !missing {
+		q.context = madeFor(row)
+	}
+	d, err := a.allow(ctx, q)
 	if err != nil {
 		return nil, d, err
 	}
-	row, err := a.store.Prediction(ctx, a.workspace, id)
-	if errors.Is(err, store.ErrNotFound) {
+	if missing {
 		return nil, d, notFound("prediction")
 	}
-	return row, d, err
+	return row, d, nil
+}
+
+// madeFor is what conditions see of a stored prediction.
+func madeFor(row *store.Prediction) policy.Context {
+	return policy.Context{Purpose: row.Purpose, DataClass: row.DataClass}
 }
 
 // Prediction returns one prediction as the caller may see it.
@@ -171,8 +191,7 @@ func (a *App) storedInput(ctx context.Context, row *store.Prediction) (*protecte
 
 // Predictions lists predictions, newest first.
 func (a *App) Predictions(ctx context.Context, c identity.Caller, q PredictionQuery) (*PredictionList, error) {
-	d, err := a.allow(ctx, ask{caller: c, action: policy.PredictionRead, denied: "PREDICTION.READ.DENIED"})
-	if err != nil {
+	if _, err := a.allow(ctx, ask{caller: c, action: policy.PredictionRead, denied: "PREDICTION.READ.DENIED"}); err != nil {
 		return nil, err
 	}
 	if q.Before != "" {
@@ -188,7 +207,7 @@ func (a *App) Predictions(ctx context.Context, c identity.Caller, q PredictionQu
 		}
 		f.LabelIndexes = []string{index}
 	}
-	list, err := a.briefs(ctx, d.Obligations, f, q.Page)
+	list, err := a.briefs(ctx, c, f, q.Page)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +222,7 @@ func milli(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-func (a *App) briefs(ctx context.Context, o policy.Obligations, f store.PredictionFilter, p Page) (*PredictionList, error) {
+func (a *App) briefs(ctx context.Context, c identity.Caller, f store.PredictionFilter, p Page) (*PredictionList, error) {
 	rows, more, err := a.store.Predictions(ctx, a.workspace, f, p.Before, p.Limit)
 	if err != nil {
 		return nil, err
@@ -218,9 +237,12 @@ func (a *App) briefs(ctx context.Context, o policy.Obligations, f store.Predicti
 		return nil, err
 	}
 	for i := range rows {
-		b, err := a.brief(ctx, o, &rows[i])
+		b, err := a.brief(ctx, c, &rows[i])
 		if err != nil {
 			return nil, err
+		}
+		if b.Withheld && len(f.LabelIndexes) > 0 {
+			continue // a row listed for its label would tell the label
 		}
 		b.Methods = methods[b.ID]
 		list.Items = append(list.Items, b)
@@ -234,9 +256,16 @@ func (a *App) briefs(ctx context.Context, o policy.Obligations, f store.Predicti
 // excerptLength is how many characters of a text a list shows.
 const excerptLength = 120
 
-func (a *App) brief(ctx context.Context, o policy.Obligations, row *store.Prediction) (PredictionBrief, error) {
+// brief is one row of a list, as much of it as the caller may read: the policy may
+// allow the list and refuse a row by its purpose or data class.
+func (a *App) brief(ctx context.Context, c identity.Caller, row *store.Prediction) (PredictionBrief, error) {
 	b := PredictionBrief{ID: row.ID, Time: time.UnixMilli(row.Created).UTC(), Task: row.Task, Purpose: row.Purpose, Actor: row.Actor,
 		Model: ModelRef{Name: row.ModelName, Version: row.ModelVersion, Digest: row.ModelDigest}, Masked: int(row.Masked)}
+	d := a.decide(ask{caller: c, action: policy.PredictionRead, object: "prediction:" + row.ID, context: madeFor(row)})
+	if !d.Allow {
+		b.Withheld = true
+		return b, nil
+	}
 	v, err := a.predictionView(ctx, row)
 	if errors.Is(err, ErrInputNotKept) {
 		return b, nil // erased: the row says that there was a prediction, and no more
@@ -244,8 +273,8 @@ func (a *App) brief(ctx context.Context, o policy.Obligations, row *store.Predic
 	if err != nil {
 		return b, err
 	}
-	remask(o, v)
-	reveal(o, v)
+	remask(d.Obligations, v)
+	reveal(d.Obligations, v)
 	if len(v.Output.Labels) > 0 {
 		b.Label, b.Score = v.Output.Labels[0].Label, v.Output.Labels[0].Score
 	}

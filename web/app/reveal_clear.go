@@ -3,10 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-
-	"github.com/oklog/ulid/v2"
 
 	"vitrine/audit"
 	"vitrine/policy"
@@ -34,20 +31,10 @@ const maxReason = 500
 // caller saw it, with a commitment to the reason. ErrInputNotKept where only masked text
 // was kept.
 func (a *App) Reveal(ctx context.Context, c identity.Caller, id, reason string) (*InputView, error) {
-	if _, err := ulid.ParseStrict(id); err != nil {
-		return nil, notFound("prediction")
-	}
 	if n := len([]rune(reason)); n == 0 || n > maxReason {
 		return nil, fail(ErrInput, "say in one sentence why", "a reason of 1 to %d characters is needed", maxReason)
 	}
-	d, err := a.allow(ctx, ask{caller: c, action: policy.PredictionReveal, object: "prediction:" + id, denied: "PREDICTION.REVEALED.DENIED"})
-	if err != nil {
-		return nil, err
-	}
-	row, err := a.store.Prediction(ctx, a.workspace, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, notFound("prediction")
-	}
+	row, d, err := a.onPrediction(ctx, id, ask{caller: c, action: policy.PredictionReveal, denied: "PREDICTION.REVEALED.DENIED"})
 	if err != nil {
 		return nil, err
 	}

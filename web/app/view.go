@@ -171,7 +171,9 @@ type PredictionBrief struct {
 	Purpose string    `json:"purpose"`
 	Actor   string    `json:"actor"`
 	Masked  int       `json:"masked"`
-	Methods []string  `json:"methods,omitempty"`
+	// Withheld: the list may be read, this row may not, by its purpose or data class.
+	Withheld bool     `json:"withheld,omitempty"`
+	Methods  []string `json:"methods,omitempty"`
 }
 
 // PredictionList is one part of the predictions. Next is "" at the end.
