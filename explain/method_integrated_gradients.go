@@ -36,14 +36,13 @@ const WarnNotConverged = "path-not-converged"
 
 // integral gathers path points. Each point keeps (x-b)*gradient reduced over the width, or unreduced for Detail.
 type integral struct {
-	p        *Problem
-	x, b     []float32
-	fx, fb   float64
-	units    int
-	width    int
-	index    func(unit, j int) int
-	shape    []int
-	products [][]float64 // per node of the finest rule so far
+	p      *Problem
+	x, b   []float32
+	fx, fb float64
+	units  int
+	width  int
+	index  func(unit, j int) int
+	shape  []int
 }
 
 func runIntegratedGradients(ctx context.Context, p *Problem) (*Attribution, error) {

@@ -206,4 +206,3 @@ func (p *Problem) layout(n int) (units, width int, index func(unit, j int) int, 
 // paramString and its like read resolved parameters; a missing one is a programmer error and reads as zero.
 func paramString(p map[string]any, name string) string { s, _ := p[name].(string); return s }
 func paramInt(p map[string]any, name string) int       { n, _ := p[name].(int); return n }
-func paramFloat(p map[string]any, name string) float64 { f, _ := p[name].(float64); return f }

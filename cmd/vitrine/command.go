@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strconv"
 	"strings"
 
 	"vitrine/inference/kernel"
@@ -121,7 +122,17 @@ func report(e *env, name string, err error) int {
 	return code
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+func oneLine(s string) string { return printable(strings.Join(strings.Fields(s), " ")) }
+
+// printable writes characters that a terminal would obey, such as escape
+// sequences in the name of a hostile file, as what they are.
+func printable(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return !strconv.IsGraphic(r) }) < 0 {
+		return s
+	}
+	q := strconv.QuoteToGraphic(s)
+	return q[1 : len(q)-1]
+}
 
 func help(w io.Writer) {
 	fmt.Fprint(w, "vitrine runs AI models, shows why they answered, decides who may ask, and proves what happened.\n\nusage: vitrine COMMAND [flags]\n\n")

@@ -86,10 +86,10 @@ func undecided(e *env, asJSON bool, err error) error {
 }
 
 func printVerdict(e *env, r *evidence.VerifyResult) {
-	fmt.Fprintln(e.stdout, r.Sentence())
+	fmt.Fprintln(e.stdout, printable(r.Sentence()))
 	if r.ExitCode == 1 {
 		for _, f := range r.Findings[1:] {
-			fmt.Fprintf(e.stdout, "  also %s\n", f)
+			fmt.Fprintf(e.stdout, "  also %s\n", printable(f.String()))
 		}
 		if r.Omitted > 0 {
 			fmt.Fprintf(e.stdout, "  and %d more\n", r.Omitted)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -164,5 +163,3 @@ func one(list []string, otherwise string) string {
 	}
 	return list[0]
 }
-
-func contains(list []string, s string) bool { return slices.Contains(list, s) }
