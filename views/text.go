@@ -140,12 +140,8 @@ func outcomeOf(code, effect string) string {
 		return "deny"
 	case strings.HasSuffix(code, ".FAILED"):
 		return "fail"
-	case effect != "":
-		return effect
-	case strings.HasSuffix(code, ".OK"):
-		return "allow"
 	}
-	return ""
+	return effect // empty where nothing was decided: the system's own entries
 }
 
 func indexRange(ctx context.Context, rows []EventRow) string {
