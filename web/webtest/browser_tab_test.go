@@ -229,6 +229,28 @@ func (b *tab) choose(id, value string) {
 	}
 }
 
+// looked are the pages that axe-core has looked at, by their skeleton.
+var looked sync.Map
+
+// skeleton names what axe-core judges by: elements with their classes, roles and
+// attributes, and which of those are empty, in one language and theme; not the
+// words, numbers and addresses of one page.
+const skeleton = `(() => { let h = 0; for (const e of document.querySelectorAll("*")) {
+	const s = e.tagName + e.getAttribute("class") + e.getAttribute("role") + e.getAttributeNames().map(a => a + (e.getAttribute(a) === "")) + [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim() !== "");
+	for (let i = 0; i < s.length; i++) h = (Math.imul(h, 31) + s.charCodeAt(i)) | 0; }
+	return document.documentElement.lang + document.documentElement.dataset.theme + h })()`
+
+// axeOnce is axe, unless a page of the same skeleton has passed its eyes before: a
+// refusal looks the same on every page.
+func (b *tab) axeOnce(what string, rules ...string) {
+	b.t.Helper()
+	var key string
+	b.js(skeleton, &key)
+	if _, before := looked.LoadOrStore(key+strings.Join(rules, " "), true); !before {
+		b.axe(what, rules...)
+	}
+}
+
 // axe reports every violation that axe-core finds on the page; with rules it
 // looks for those only. what says which page that was.
 func (b *tab) axe(what string, rules ...string) {
