@@ -3,6 +3,8 @@ package webtest
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"vitrine/policy"
+	"vitrine/views/gallery"
 	"vitrine/web/app"
 )
 
@@ -167,6 +170,47 @@ func TestKeyboard(t *testing.T) {
 	b.arrive(chromedp.KeyEvent("m"))
 	if at := b.where(); at != "/models" {
 		t.Errorf("g m leads to %s", at)
+	}
+}
+
+// TestGallery looks at every page in every state, with made-up contents, in both
+// languages and themes.
+func TestGallery(t *testing.T) {
+	if console.err != nil {
+		t.Fatal(console.err)
+	}
+	srv := httptest.NewServer(gallery.Handler())
+	t.Cleanup(srv.Close)
+	for _, look := range [][2]string{{"en", "light"}, {"zh-Hans", "dark"}} {
+		t.Run(look[0]+" "+look[1], func(t *testing.T) {
+			t.Parallel()
+			b := open(t, "")
+			for _, s := range gallery.States() {
+				what := s.Name + " " + look[0] + " " + look[1]
+				if status := b.follow(srv.URL + "/" + s.Name + "?lang=" + look[0] + "&theme=" + look[1]); status != http.StatusOK {
+					t.Errorf("%s: status %d", what, status)
+				}
+				b.axe(what)
+				b.shot("gallery-"+strings.ReplaceAll(what, " ", "-")+"-1280", 1280)
+				b.narrow(what)
+				b.quiet()
+			}
+		})
+	}
+}
+
+// TestAttentionHeads: the grid holds every head of every layer, and each leads to
+// its matrix.
+func TestAttentionHeads(t *testing.T) {
+	b := open(t, policy.ModelOwner)
+	b.fill("A wonderful film.", "quality-review", "attention")
+	b.press("form.cols button.primary")
+	if n := b.count("table.heads td a"); n != 4*12 {
+		t.Errorf("%d heads, the model has 4 layers of 12", n)
+	}
+	b.press("table.heads tbody tr:nth-child(2) td:nth-of-type(3) a")
+	if at := b.where(); !strings.Contains(at, "layer=2") || !strings.Contains(at, "head=3") {
+		t.Errorf("the third head of the second layer is at %s", at)
 	}
 }
 
