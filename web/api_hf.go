@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"vitrine/policy"
 	"vitrine/web/app"
@@ -65,31 +64,36 @@ func hfPredict(c *Context) error {
 	if err != nil {
 		return err
 	}
-	m, err := c.App.Model(c.Ctx(), c.Caller, name)
-	var denied *app.Denied
-	if err != nil && !errors.As(err, &denied) { // who may not read models may still predict
-		return err
-	}
 	p := &hfParams{values: map[string]json.RawMessage{}}
 	r := app.PredictRequest{Model: name, RequestID: c.RequestID}
-	if isPicture(raw) {
-		r.Image = raw
-	} else if err := p.read(raw, m, &r); err != nil {
-		return err
-	}
-	p.govern(c.Request().Header, &r)
-	var answer hfAnswer
-	if m != nil {
-		if answer, err = hfForm(m.Task, p); err != nil {
+	picture := isPicture(raw)
+	if !picture {
+		if err := p.read(raw); err != nil {
 			return err
 		}
+	}
+	p.govern(c.Request().Header, &r)
+	task, modality, err := c.App.TaskOf(c.Ctx(), c.Caller, name, r.Purpose, r.DataClass)
+	if err != nil {
+		return err
+	}
+	answer := hfAnswer(nil)
+	if task != "" { // else Predict refuses and records that
+		if answer, err = hfForm(task, p); err != nil {
+			return err
+		}
+	}
+	if picture {
+		r.Image = raw
+	} else if err := p.input(modality, &r); err != nil {
+		return err
 	}
 	v, err := c.App.Predict(c.Ctx(), c.Caller, r)
 	if err != nil {
 		return err
 	}
 	c.receipt(v)
-	if answer == nil {
+	if answer == nil { // the policy changed since the question above
 		if answer, err = hfForm(v.Task, p); err != nil {
 			return err
 		}
@@ -117,18 +121,18 @@ func isPicture(b []byte) bool {
 
 // hfParams are the parameters of a call with what has been used of them.
 type hfParams struct {
+	inputs string
 	values map[string]json.RawMessage
 	used   []string
 	err    error
 }
 
-func (p *hfParams) read(raw []byte, m *app.ModelView, r *app.PredictRequest) error {
-	if !utf8.Valid(raw) || loneSurrogate(raw) {
-		return invalid("the body is not valid UTF-8", "send JSON in UTF-8, or the bytes of a PNG or JPEG")
-	}
+// read takes a call apart: inputs, and the parameters of both places where the
+// clients put them.
+func (p *hfParams) read(raw []byte) error {
 	var b map[string]json.RawMessage
-	if !utf8.Valid(raw) {
-		return errUTF8()
+	if err := readText(raw); err != nil {
+		return err
 	}
 	if err := json.Unmarshal(raw, &b); err != nil {
 		return badBody(err)
@@ -137,29 +141,29 @@ func (p *hfParams) read(raw []byte, m *app.ModelView, r *app.PredictRequest) err
 	if !ok {
 		return invalid("the body has no inputs", `send {"inputs": …}`)
 	}
-	for k, v := range b {
-		if k != "inputs" && k != "parameters" {
-			p.values[k] = v
-		}
+	if err := json.Unmarshal(inputs, &p.inputs); err != nil {
+		return invalid("inputs must be one string", "send one text, or one picture in base64, a call")
 	}
+	var params map[string]json.RawMessage
 	if raw := b["parameters"]; len(raw) > 0 && string(raw) != "null" {
-		var params map[string]json.RawMessage
 		if err := json.Unmarshal(raw, &params); err != nil {
 			return invalid("parameters must be a JSON object", "leave it out where there are none")
 		}
-		for k, v := range params {
-			p.values[k] = v
-		}
 	}
-	var s string
-	if err := json.Unmarshal(inputs, &s); err != nil {
-		return invalid("inputs must be one string", "send one text, or one picture in base64, a call")
-	}
-	if m == nil || m.Modality != "image" {
-		r.Text = &s
+	delete(b, "inputs")
+	delete(b, "parameters")
+	maps.Copy(p.values, b)
+	maps.Copy(p.values, params)
+	return nil
+}
+
+// input puts inputs where the model reads it.
+func (p *hfParams) input(modality string, r *app.PredictRequest) error {
+	if modality != "image" {
+		r.Text = &p.inputs
 		return nil
 	}
-	img, err := base64.StdEncoding.DecodeString(strings.TrimSpace(s))
+	img, err := base64.StdEncoding.DecodeString(strings.TrimSpace(p.inputs))
 	if err != nil {
 		return invalid("inputs is not a picture in base64", "send the bytes of a PNG or JPEG, or their base64")
 	}

@@ -106,3 +106,17 @@ func TestLongTextIsReadInWindows(t *testing.T) {
 		}
 	}
 }
+
+// TestMisspeltFiltersAreRefused: a filter that does not exist must not answer with
+// everything. Pages pass what they do not know.
+func TestMisspeltFiltersAreRefused(t *testing.T) {
+	c := program(t, policy.Admin)
+	for path, want := range map[string]int{
+		"/api/v1/predictions?limit=1": http.StatusOK, "/api/v1/predictions?aftre=2026-01-01": http.StatusBadRequest,
+		"/api/v1/audit/events?cursor=x": http.StatusBadRequest, "/api/v1/models?x=": http.StatusBadRequest,
+	} {
+		if a := c.call(http.MethodGet, path, nil); a.status != want {
+			t.Errorf("%s: status %d, want %d: %s", path, a.status, want, a.body)
+		}
+	}
+}

@@ -72,8 +72,8 @@ func (c *Context) Decode(v any) error {
 	if err != nil {
 		return err
 	}
-	if !utf8.Valid(raw) || loneSurrogate(raw) {
-		return invalid("the body is not valid UTF-8", "send JSON in UTF-8")
+	if err := readText(raw); err != nil {
+		return err
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
@@ -98,16 +98,16 @@ func (c *Context) Decode(v any) error {
 	return nil
 }
 
-func errUTF8() error {
-	return invalid("the body is not valid UTF-8", "send the text as UTF-8")
+// readText refuses JSON whose strings a decoder would repair silently.
+func readText(raw []byte) error {
+	if !utf8.Valid(raw) || loneSurrogate(raw) {
+		return invalid("the body is not valid UTF-8", "send JSON in UTF-8, or the bytes of a picture where the route takes them")
+	}
+	return nil
 }
 
 // badBody turns a decoder's error into a sentence for the caller.
 func badBody(err error) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return err
-	}
 	return invalid("the body is not the JSON that this route takes: "+plainJSON(err), "compare it with /api/openapi.json")
 }
 
@@ -125,10 +125,6 @@ func plainJSON(err error) string {
 		return "the field " + typ.Field + " must be of type " + typ.Type.String()
 	case errors.As(err, &typ):
 		return "it must be a JSON " + typ.Type.Kind().String()
-	}
-	const unknown = "json: unknown field "
-	if s := err.Error(); len(s) > len(unknown) && s[:len(unknown)] == unknown {
-		return "a field is not known"
 	}
 	return "it cannot be read"
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -81,7 +82,7 @@ func (c *Context) facet(name string, words []string, counts []app.CountView, nam
 			continue
 		}
 		word := name + ":" + x.Value
-		current := slicesHas(words, word)
+		current := slices.Contains(words, word)
 		var next []string
 		for _, w := range words {
 			if !strings.HasPrefix(w, name+":") {

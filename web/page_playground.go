@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -176,7 +177,7 @@ func (c *Context) preview(m *views.Playground, f *playgroundForm) error {
 			continue
 		}
 		p.Findings = append(p.Findings, views.MaskFinding{Kind: x.Recogniser, Text: string(runes[x.Start:x.End]), Score: x.Score,
-			Becomes: privacy.Label(x.Recogniser), Masked: slicesHas(masks, x.Recogniser) || slicesHas(masks, "pii")})
+			Becomes: privacy.Label(x.Recogniser), Masked: slices.Contains(masks, x.Recogniser) || slices.Contains(masks, policy.MaskAll)})
 	}
 	for _, t := range v.Tokens {
 		p.Tokens, p.Special = append(p.Tokens, t.Text), append(p.Special, t.Special)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -108,10 +109,10 @@ func otherRules(v *app.PolicyView, role string, action policy.Action, shown stri
 // choices lists what can be masked and forbidden, with what is chosen.
 func (c *Context) choices(f *views.CellForm, mask, forbid []string) {
 	for _, r := range privacy.Recognisers() {
-		f.Mask = append(f.Mask, views.Choice{Value: r.ID, Text: views.RecogniserName(c.Ctx(), r.ID), Selected: slicesHas(mask, r.ID) || slicesHas(mask, "pii")})
+		f.Mask = append(f.Mask, views.Choice{Value: r.ID, Text: views.RecogniserName(c.Ctx(), r.ID), Selected: slices.Contains(mask, r.ID) || slices.Contains(mask, policy.MaskAll)})
 	}
 	for _, id := range c.App.MethodIDs() {
-		f.Forbid = append(f.Forbid, views.Choice{Value: id, Text: views.MethodName(c.Ctx(), id), Selected: slicesHas(forbid, id)})
+		f.Forbid = append(f.Forbid, views.Choice{Value: id, Text: views.MethodName(c.Ctx(), id), Selected: slices.Contains(forbid, id)})
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 func init() {
 	page(http.MethodGet, "/predictions/:id", policy.PredictionRead, predictionPage)
 	page(http.MethodGet, "/explanations/:id", policy.PredictionRead, explanationPage)
-	page(http.MethodGet, "/predictions/:id/image", policy.PredictionRead, predictionImagePage)
+	page(http.MethodGet, "/predictions/:id/image", policy.PredictionRead, predictionImage)
 }
 
 func predictionPage(c *Context) error {
@@ -157,13 +157,4 @@ func explanationPage(c *Context) error {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, "/predictions/"+e.Prediction+"?e="+e.ID)
-}
-
-func predictionImagePage(c *Context) error {
-	data, media, err := c.App.InputImage(c.Ctx(), c.Caller, c.Param("id"))
-	if err != nil {
-		return err
-	}
-	c.Response().Header().Set("Cache-Control", "private, no-store")
-	return c.Blob(http.StatusOK, media, data)
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +75,7 @@ func mainRole(roles []string) string {
 // preference is a display choice: the address first, then the cookie.
 func (c *Context) preference(name string) string {
 	v := c.CookieValue(name)
-	if slicesHas(preferences[name], v) {
+	if slices.Contains(preferences[name], v) {
 		return v
 	}
 	return ""
@@ -110,7 +111,7 @@ func (s *Server) prefer(next echo.HandlerFunc) echo.HandlerFunc {
 			found = true
 			v := q.Get(name)
 			q.Del(name)
-			if slicesHas(values, v) {
+			if slices.Contains(values, v) {
 				c.Keep(name, v, 365*24*time.Hour)
 			} else {
 				c.Keep(name, "", -1)
@@ -132,15 +133,6 @@ func localPath(p string) string {
 		return "/"
 	}
 	return p
-}
-
-func slicesHas(list []string, v string) bool {
-	for _, x := range list {
-		if x == v && v != "" {
-			return true
-		}
-	}
-	return false
 }
 
 // decision brings a decision of the use cases into the form that pages draw.

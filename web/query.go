@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,6 +35,21 @@ func text(name, summary string) Arg {
 
 func choice(name, summary string, words ...string) Arg {
 	return Arg{Name: name, Summary: summary, Schema: obj{"type": "string", "enum": words}}
+}
+
+// knownQuery refuses a query parameter that the route's document does not name: a
+// misspelt filter must not answer with everything. Pages keep their state in their
+// address and pass what they do not know.
+func (c *Context) knownQuery() error {
+	if c.route.doc == nil {
+		return nil
+	}
+	for name := range c.QueryParams() {
+		if !slices.ContainsFunc(c.route.doc.Query, func(a Arg) bool { return a.Name == name }) {
+			return invalid("a query parameter is not one that this address takes", "compare it with /api/openapi.json")
+		}
+	}
+	return nil
 }
 
 // query reads the query parameters of a request and keeps the first complaint,

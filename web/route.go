@@ -97,6 +97,9 @@ func (s *Server) mount(e *echo.Echo) {
 			if r.access != Public && c.Caller.ID == "" {
 				return errSignIn
 			}
+			if err := c.knownQuery(); err != nil {
+				return err
+			}
 			return r.handler(c)
 		}
 		e.Add(r.method, r.path, h)

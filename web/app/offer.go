@@ -24,6 +24,24 @@ func (a *App) MayPredict(ctx context.Context, c identity.Caller, model, purpose 
 	return decisionView(a.decide(ask{caller: c, action: policy.Predict, object: object, context: pc}))
 }
 
+// TaskOf answers what a model does and what it reads, "text" or "image", for protocols
+// whose calls say neither. Both are "" for a caller who may not run it: Predict refuses
+// and records that. ErrUnknownModel where there is none.
+func (a *App) TaskOf(ctx context.Context, c identity.Caller, model, purpose, class string) (task, modality string, err error) {
+	row, err := a.lookup(ctx, model)
+	if err != nil {
+		return "", "", err
+	}
+	pc := policy.Context{DataClass: class}
+	if p, err := policy.CheckPurpose(purpose); err == nil {
+		pc.Purpose = p
+	}
+	if !a.decide(ask{caller: c, action: policy.Predict, object: "model:" + row.Name, context: pc}).Allow {
+		return "", "", nil
+	}
+	return row.Task, row.Modality, nil
+}
+
 // MethodsFor is Methods as they stand for a purpose and a data class.
 func (a *App) MethodsFor(ctx context.Context, c identity.Caller, model, purpose, class string) ([]MethodView, error) {
 	row, err := a.readableModel(ctx, c, model)
