@@ -25,10 +25,37 @@ func Estimate(ctx context.Context, r Request) (Cost, error) {
 		tokens := len(w.in.Example.IDs)
 		total = total.plus(spend(j.info, tokens, 1, 0)).plus(j.method.Cost(j.info, tokens, j.params))
 	}
-	if r.Draws >= 0 {
-		total = total.plus(j.figureCost())
+	if w := j.windows[0]; r.Draws >= 0 {
+		units := 0
+		for _, t := range w.in.Tokens {
+			if !t.Special {
+				units++
+			}
+		}
+		total = total.plus(figureCost(j.info, len(w.in.Example.IDs), units, j.draws()))
 	}
 	return total, nil
+}
+
+// Typical is what Estimate would say of an input of that many tokens (ignored for images), with default parameters
+// and figures included. It needs no input and runs nothing.
+func Typical(m Method, info inference.Info, tokens int) (Cost, error) {
+	params, err := m.Resolve(nil)
+	if err != nil {
+		return Cost{}, err
+	}
+	first := tokens
+	if info.MaxTokens > 0 {
+		first = min(tokens, info.MaxTokens)
+	}
+	total := figureCost(info, first, max(1, first-2), DefaultDraws)
+	for left := tokens; ; left -= first {
+		window := min(left, first)
+		total = total.plus(spend(info, window, 1, 0)).plus(m.Cost(info, window, params))
+		if left <= first || first <= 0 {
+			return total, nil
+		}
+	}
 }
 
 func (c Cost) plus(d Cost) Cost {
@@ -46,15 +73,9 @@ func measured(info inference.Info) bool {
 // figureCost counts the runs of the removal figures: two figures, five fractions, the ranking and its random
 // controls, each mode. Equal sets run once, which the count for short texts takes into account: k = 1 has only as
 // many sets as there are units.
-func (j *job) figureCost() Cost {
-	w := j.windows[0]
-	tokens, units, modes := len(w.in.Example.IDs), 0, 2
-	for _, t := range w.in.Tokens {
-		if !t.Special {
-			units++
-		}
-	}
-	if j.info.Modality == "image" {
+func figureCost(info inference.Info, tokens, units, draws int) Cost {
+	modes := 2
+	if info.Modality == "image" {
 		units, modes = patchGrid*patchGrid, 1
 	}
 	if units == 0 {
@@ -68,11 +89,11 @@ func (j *job) figureCost() Cost {
 			continue
 		}
 		seen[k] = true
-		sets := 1 + j.draws()
+		sets := 1 + draws
 		if k == 1 || k == units-1 {
 			sets = min(sets, units)
 		}
 		runs += 2 * sets
 	}
-	return spend(j.info, tokens, modes*runs, 0)
+	return spend(info, tokens, modes*runs, 0)
 }

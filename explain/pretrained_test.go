@@ -248,3 +248,27 @@ func TestEstimate(t *testing.T) {
 		t.Logf("%s: estimated %.3f s, took %.3f s", method.ID, before.Seconds, e.Seconds)
 	}
 }
+
+// Without an input the same cost comes out as for an input of that length, of one window and of several.
+func TestTypicalIsEstimate(t *testing.T) {
+	m, _ := shipped(t, "sentiment-minilm")
+	text := "I love this phone: the screen is gorgeous."
+	in, err := m.Encode(context.Background(), inference.Input{Text: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, method := range Suited(m.Info()) {
+		want, err := Estimate(context.Background(), Request{Model: m, Input: inference.Input{Text: text}, Method: method.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Typical(method, m.Info(), len(in.Windows[0].Tokens))
+		if err != nil || got.Forwards != want.Forwards || got.Gradients != want.Gradients {
+			t.Errorf("%s: typical %+v, estimated %+v, %v", method.ID, got, want, err)
+		}
+		long, err := Typical(method, m.Info(), 3*m.Info().MaxTokens)
+		if one, _ := Typical(method, m.Info(), m.Info().MaxTokens); err != nil || long.Gradients != 3*one.Gradients || long.Forwards <= one.Forwards {
+			t.Errorf("%s: three windows %+v, one %+v, %v", method.ID, long, one, err)
+		}
+	}
+}

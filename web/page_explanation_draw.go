@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strconv"
 
+	"vitrine/explain"
 	"vitrine/inference"
 	"vitrine/policy"
 	"vitrine/views"
@@ -18,9 +19,10 @@ import (
 
 // explanation brings an explanation into the form that pages draw.
 func (c *Context) explanation(v *app.PredictionView, e *app.ExplanationView, all []app.ExplanationBrief) *views.Explanation {
+	method, _ := explain.Lookup(e.Method) // what the registry says of it: pages know no method by name
 	m := &views.Explanation{
 		ID: e.ID, Made: e.Time, Method: e.Method, Version: e.Version, Target: e.Target.Label, Quantity: e.Target.Quantity, Level: e.Level, Signed: e.Signed,
-		Complete: e.Method == "integrated-gradients", Output: e.Output, Baseline: e.BaselineOutput, Delta: e.Delta, Gradients: e.Gradients, Seconds: e.Seconds,
+		Complete: method.Complete, Output: e.Output, Baseline: e.BaselineOutput, Delta: e.Delta, Gradients: e.Gradients, Seconds: e.Seconds,
 		Warnings: e.Warnings, RecordHash: e.RecordHash, Log: c.place(e.Receipt),
 	}
 	m.Predicted = len(v.Output.Labels) > 0 && v.Output.Labels[0].Label == e.Target.Label
@@ -32,7 +34,7 @@ func (c *Context) explanation(v *app.PredictionView, e *app.ExplanationView, all
 		m.Figures = append(m.Figures, views.Figure{ID: f.ID, Mode: f.Mode, Value: f.Value, Control: f.Control, Low: f.Low, High: f.High, P: f.P, Higher: f.Higher, Exact: f.ID == "completeness", Shares: f.Fractions, Steps: f.Steps})
 	}
 	if e.Map != nil {
-		m.Picture = c.picture(v, e)
+		m.Picture = c.picture(v, e, method)
 		return m
 	}
 	if len(e.Token) == len(e.Tokens) && len(e.Token) > 0 {
@@ -104,7 +106,7 @@ func (c *Context) tokens(m *views.Explanation, e *app.ExplanationView) {
 	t.Limit = chart.Limit(ranked(t.Items))
 	m.Tokens = t
 	if e.Signed && !t.Signs && (m.Complete || e.Output != e.BaselineOutput) {
-		w := chart.NewWaterfall(e.Output-(e.Output-e.BaselineOutput), e.Output, parts, 8)
+		w := chart.NewWaterfall(e.BaselineOutput, e.Output, parts, 8)
 		m.Waterfall = &w
 	}
 	if len(e.Words) > 0 {
@@ -179,16 +181,13 @@ func (c *Context) attentionViews(id, method string, all []app.ExplanationBrief) 
 }
 
 // picture is the map over the stored picture.
-func (c *Context) picture(v *app.PredictionView, e *app.ExplanationView) *views.PictureView {
-	heat, ok := heatOf(e.Map, e.Signed && e.Method != "grad-cam")
+func (c *Context) picture(v *app.PredictionView, e *app.ExplanationView, method explain.Method) *views.PictureView {
+	heat, ok := heatOf(e.Map, e.Signed && method.Family != "cam") // class activation maps are kept with their sign and shown without
 	if !ok {
 		return nil
 	}
 	addr := c.address(e.Prediction, e.ID)
-	p := &views.PictureView{Src: "/predictions/" + v.ID + "/image", W: v.Input.Width, H: v.Input.Height, Heat: heat, View: "side", Opacity: 60}
-	if layer, ok := e.Params["layer"].(string); ok && e.Method == "grad-cam" {
-		p.Layer = layer
-	}
+	p := &views.PictureView{Src: "/predictions/" + v.ID + "/image", W: v.Input.Width, H: v.Input.Height, Heat: heat, View: "side", Opacity: 60, Layer: e.Layer}
 	if w := c.QueryParam("view"); w == "overlay" || w == "contour" {
 		p.View = w
 	}

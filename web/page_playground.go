@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vitrine/explain"
 	"vitrine/policy"
 	"vitrine/policy/privacy"
 	"vitrine/views"
@@ -111,7 +112,7 @@ func (c *Context) playground(f *playgroundForm) (views.Playground, *app.ModelVie
 		}
 	}
 	m.Decision = c.decision(c.App.MayPredict(c.Ctx(), c.Caller, ref, f.values.Get("purpose")))
-	list2, err := c.App.MethodsFor(c.Ctx(), c.Caller, ref, f.values.Get("purpose"), "")
+	list2, err := c.App.MethodsFor(c.Ctx(), c.Caller, ref, f.values.Get("purpose"), "", 0)
 	if err != nil {
 		return m, nil, err
 	}
@@ -121,18 +122,23 @@ func (c *Context) playground(f *playgroundForm) (views.Playground, *app.ModelVie
 }
 
 // chosenMethod is the method that was picked; on a fresh form the first that
-// suits and is allowed, the additive one first.
+// suits and is allowed: additive ones before class activation maps before others.
 func chosenMethod(form url.Values, list []app.MethodView) string {
 	if form.Has("method") && form.Get("method") != "" || form.Has("kind") {
 		return form.Get("method")
 	}
-	best := ""
+	best, rank := "", -1
 	for _, x := range list {
-		if x.Suitable && x.Allowed && (best == "" || x.ID == "integrated-gradients" || x.ID == "grad-cam" && best != "grad-cam") {
-			best = x.ID
+		m, _ := explain.Lookup(x.ID)
+		r := 0
+		switch {
+		case m.Complete:
+			r = 2
+		case m.Family == "cam":
+			r = 1
 		}
-		if best == "integrated-gradients" && x.ID == best {
-			break
+		if x.Suitable && x.Allowed && r > rank {
+			best, rank = x.ID, r
 		}
 	}
 	return best

@@ -125,7 +125,7 @@ func (c *Context) withExplanation(m *views.Prediction, v *app.PredictionView, ch
 
 // withMethods adds the form that explains the prediction another way.
 func (c *Context) withMethods(m *views.Prediction, v *app.PredictionView, form url.Values) {
-	list, err := c.App.MethodsFor(c.Ctx(), c.Caller, v.Model.Name+"@"+v.Model.Version, v.Purpose, v.DataClass)
+	list, err := c.App.MethodsFor(c.Ctx(), c.Caller, v.Model.Name+"@"+v.Model.Version, v.Purpose, v.DataClass, len(v.Tokens))
 	if err != nil || !v.Input.Kept {
 		return
 	}

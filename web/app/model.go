@@ -51,7 +51,9 @@ func (a *App) Model(ctx context.Context, c identity.Caller, name string) (*Model
 	if err != nil {
 		return nil, err
 	}
-	v.Methods, err = a.methods(c, row, v, policy.Context{})
+	if v.Problem == "" {
+		v.Methods, err = a.methods(c, row, policy.Context{}, typicalTokens)
+	}
 	return v, err
 }
 
@@ -119,26 +121,23 @@ func (a *App) Methods(ctx context.Context, c identity.Caller, model string) ([]M
 	if err != nil {
 		return nil, err
 	}
-	return a.methods(c, row, nil, policy.Context{})
+	return a.methods(c, row, policy.Context{}, typicalTokens)
 }
 
-func (a *App) methods(c identity.Caller, row *store.Model, v *ModelView, pc policy.Context) ([]MethodView, error) {
-	if v != nil && v.Problem != "" {
-		return nil, nil
-	}
+func (a *App) methods(c identity.Caller, row *store.Model, pc policy.Context, tokens int) ([]MethodView, error) {
 	m, err := a.model(row)
 	if err != nil {
 		return nil, err
 	}
 	var list []MethodView
 	for _, method := range explain.Methods() {
-		list = append(list, a.methodView(c, row, m.Info(), method, pc))
+		list = append(list, a.methodView(c, row, m.Info(), method, pc, tokens))
 	}
 	return list, nil
 }
 
-// methodView leaves a method's cost at that of a typical input.
-func (a *App) methodView(c identity.Caller, row *store.Model, info inference.Info, m explain.Method, pc policy.Context) MethodView {
+// methodView gives a method's cost for an input of that many tokens.
+func (a *App) methodView(c identity.Caller, row *store.Model, info inference.Info, m explain.Method, pc policy.Context, tokens int) MethodView {
 	v := MethodView{ID: m.ID, Version: m.Version, Family: m.Family, Modalities: m.Modalities, Signed: m.Signed, Params: []ParamView{}}
 	for _, p := range m.Params {
 		v.Params = append(v.Params, ParamView{Name: p.Name, Type: p.Type, Default: p.Default, Min: p.Min, Max: p.Max, Enum: p.Enum, Help: p.Help})
@@ -152,8 +151,7 @@ func (a *App) methodView(c identity.Caller, row *store.Model, info inference.Inf
 	if v.Suitable, v.Why = suits(info, m); !v.Suitable {
 		return v
 	}
-	if params, err := m.Resolve(nil); err == nil {
-		cost := m.Cost(info, typicalTokens, params)
+	if cost, err := explain.Typical(m, info, tokens); err == nil {
 		v.Forwards, v.Gradients, v.Seconds = cost.Forwards, cost.Gradients, cost.Seconds
 	}
 	return v

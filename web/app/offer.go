@@ -42,8 +42,9 @@ func (a *App) TaskOf(ctx context.Context, c identity.Caller, model, purpose, cla
 	return row.Task, row.Modality, nil
 }
 
-// MethodsFor is Methods as they stand for a purpose and a data class.
-func (a *App) MethodsFor(ctx context.Context, c identity.Caller, model, purpose, class string) ([]MethodView, error) {
+// MethodsFor is Methods as they stand for a purpose and a data class, with the cost for
+// an input of that many tokens; 0 means a typical one.
+func (a *App) MethodsFor(ctx context.Context, c identity.Caller, model, purpose, class string, tokens int) ([]MethodView, error) {
 	row, err := a.readableModel(ctx, c, model)
 	if err != nil {
 		return nil, err
@@ -52,5 +53,8 @@ func (a *App) MethodsFor(ctx context.Context, c identity.Caller, model, purpose,
 	if p, err := policy.CheckPurpose(purpose); err == nil {
 		pc.Purpose = p
 	}
-	return a.methods(c, row, nil, pc)
+	if tokens == 0 {
+		tokens = typicalTokens
+	}
+	return a.methods(c, row, pc, tokens)
 }

@@ -70,7 +70,7 @@ func (a *App) costs(ctx context.Context, w *run, m *inference.Model) ([]MethodVi
 	info := m.Info()
 	var list []MethodView
 	for _, method := range explain.Methods() {
-		v := a.methodView(w.caller, w.row, info, method, policy.Context{Purpose: w.context.Purpose, DataClass: w.context.DataClass})
+		v := a.methodView(w.caller, w.row, info, method, policy.Context{Purpose: w.context.Purpose, DataClass: w.context.DataClass}, typicalTokens)
 		if v.Suitable {
 			cost, err := a.estimate(ctx, explain.Request{Model: m, Input: w.input.seen, Method: method.ID, Threads: a.config.Threads})
 			if err != nil {
