@@ -67,15 +67,17 @@ func hfPredict(c *Context) error {
 	p := &hfParams{values: map[string]json.RawMessage{}}
 	r := app.PredictRequest{Model: name, RequestID: c.RequestID}
 	picture := isPicture(raw)
+	var bad error
 	if !picture {
-		if err := p.read(raw); err != nil {
-			return err
-		}
+		bad = p.read(raw)
 	}
 	p.govern(c.Request().Header, &r)
 	task, modality, err := c.App.TaskOf(c.Ctx(), c.Caller, name, r.Purpose, r.DataClass)
-	if err != nil {
+	if err != nil { // an unknown model is named first, whatever the body is
 		return err
+	}
+	if bad != nil {
+		return bad
 	}
 	answer := hfAnswer(nil)
 	if task != "" { // else Predict refuses and records that

@@ -55,6 +55,7 @@ func TestHuggingFaceClients(t *testing.T) {
 		code       string
 	}{
 		{"/hf/models/nobody", `{"inputs":"x"}`, 404, "model_not_found"},
+		{"/hf/models/nobody", "", 404, "model_not_found"},
 		{"/hf/models/some/body", `{"inputs":"x"}`, 404, "model_not_found"},
 		{sentiment, `{"inputs":""}`, 422, "input_invalid"},
 		{sentiment, `{"inputs":["a","b"]}`, 400, "invalid_request"},

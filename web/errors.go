@@ -110,8 +110,9 @@ var operator = map[error][2]string{
 }
 
 // apiStatus are the codes whose status says more in the API: the body is what the
-// document allows, but does not fit what is there. On a form they are mistakes of
-// filling in, 422.
+// document allows, but does not fit what is there: a client that keeps to the
+// document never meets 400 or 422 (schemathesis checks that). On a form they are
+// mistakes of filling in, 422.
 var apiStatus = map[string]int{
 	"label_not_found":   http.StatusNotFound,
 	"method_unsuitable": http.StatusConflict,
