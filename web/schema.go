@@ -295,7 +295,7 @@ func loneSurrogate(raw []byte) bool {
 	return false
 }
 
-// escaped reads uXXXX at the start of b.
+// escaped reads the four hex digits of a \u escape, whose u stands first in b.
 func escaped(b []byte) (uint64, bool) {
 	if len(b) < 5 || b[0] != 'u' {
 		return 0, false
