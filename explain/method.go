@@ -82,6 +82,15 @@ func Methods() []Method {
 	return list
 }
 
+// IDs lists the ids of the registered methods, sorted.
+func IDs() []string {
+	list := make([]string, 0, len(methods))
+	for _, m := range Methods() {
+		list = append(list, m.ID)
+	}
+	return list
+}
+
 // Lookup finds a method by id.
 func Lookup(id string) (Method, bool) {
 	m, ok := methods[id]

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"sort"
 	"strconv"
 	"strings"
 
@@ -18,7 +17,7 @@ var closedLists = map[string]func() []string{
 	"purposes":     func() []string { return optional(policy.Purposes) },
 	"data-classes": func() []string { return optional(policy.DataClasses) },
 	"roles":        func() []string { return policy.Roles },
-	"methods":      methodIDs,
+	"methods":      explain.IDs,
 	"formats":      func() []string { return []string{"csv", "jsonl", "pack"} },
 	"languages":    func() []string { return []string{"", "en", "zh-Hans"} },
 	"levels":       func() []string { return optional(policy.Levels) },
@@ -41,15 +40,6 @@ var closedLists = map[string]func() []string{
 
 // optional allows the empty word, which means the default.
 func optional(words []string) []string { return append([]string{""}, words...) }
-
-func methodIDs() []string {
-	var out []string
-	for _, m := range explain.Methods() {
-		out = append(out, m.ID)
-	}
-	sort.Strings(out)
-	return out
-}
 
 // schemaPatterns are regular expressions that RE2, ECMA-262 and Python read alike.
 var schemaPatterns = map[string]string{
@@ -74,7 +64,7 @@ func conditionPattern() string {
 		w := "(?:" + strings.ReplaceAll(strings.Join(words, "|"), ".", `\.`) + ")"
 		return `(?:not )?in \{` + w + `(?:, ` + w + `){0,3}\}`
 	}
-	term := "(?:purpose " + list(policy.Purposes) + "|auth " + list(policy.Auths) + "|method " + list(methodIDs()) +
+	term := "(?:purpose " + list(policy.Purposes) + "|auth " + list(policy.Auths) + "|method " + list(explain.IDs()) +
 		"|data_class " + list(policy.DataClasses) + "|data_class <= (?:" + strings.Join(policy.DataClasses, "|") + "))"
 	return "^(?:" + term + "(?: and " + term + ")?)?$"
 }

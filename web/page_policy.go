@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vitrine/explain"
 	"vitrine/policy"
 	"vitrine/policy/privacy"
 	"vitrine/views"
@@ -111,7 +112,7 @@ func (c *Context) choices(f *views.CellForm, mask, forbid []string) {
 	for _, r := range privacy.Recognisers() {
 		f.Mask = append(f.Mask, views.Choice{Value: r.ID, Text: views.RecogniserName(c.Ctx(), r.ID), Selected: slices.Contains(mask, r.ID) || slices.Contains(mask, policy.MaskAll)})
 	}
-	for _, id := range c.App.MethodIDs() {
+	for _, id := range explain.IDs() {
 		f.Forbid = append(f.Forbid, views.Choice{Value: id, Text: views.MethodName(c.Ctx(), id), Selected: slices.Contains(forbid, id)})
 	}
 }

@@ -22,24 +22,24 @@ const expiresSoon = 14 * 24 * time.Hour
 // is left out and named in Hidden.
 func (a *App) Dashboard(ctx context.Context, c identity.Caller, since time.Time) (*DashboardView, error) {
 	v := &DashboardView{Since: since, Recent: []PredictionBrief{}, Hidden: []string{}}
-	may := func(action policy.Action, names ...string) (policy.Decision, bool) {
-		d := a.decide(ask{caller: c, action: action})
-		if !d.Allow {
+	may := func(action policy.Action, names ...string) bool {
+		ok := a.decide(ask{caller: c, action: action}).Allow
+		if !ok {
 			v.Hidden = append(v.Hidden, names...)
 		}
-		return d, d.Allow
+		return ok
 	}
 	h, err := a.health(ctx)
 	if err != nil {
 		return nil, err
 	}
 	v.Health = *h
-	if _, ok := may(policy.PredictionRead, "predictions", "explanations", "redactions", "recent"); ok {
+	if may(policy.PredictionRead, "predictions", "explanations", "redactions", "recent") {
 		if err := a.volumes(ctx, c, v, milli(since)); err != nil {
 			return nil, err
 		}
 	}
-	if _, ok := may(policy.AuditRead, "denials", "failures"); ok {
+	if may(policy.AuditRead, "denials", "failures") {
 		deny, err := a.log.Counts(ctx, auditstore.Query{Decision: policy.EffectDeny, After: since})
 		if err != nil {
 			return nil, err
@@ -50,24 +50,24 @@ func (a *App) Dashboard(ctx context.Context, c identity.Caller, since time.Time)
 		}
 		v.Denials, v.Failures = deny.Total, failures.Total
 	}
-	if _, ok := may(policy.ModelRead, "models"); ok {
+	if may(policy.ModelRead, "models") {
 		if v.Models, err = a.store.CountModels(ctx, a.workspace); err != nil {
 			return nil, err
 		}
 	}
-	if _, ok := may(policy.Export, "failed_jobs"); ok {
+	if may(policy.Export, "failed_jobs") {
 		if v.FailedJobs, err = a.store.CountFailedExports(ctx, a.workspace, milli(since)); err != nil {
 			return nil, err
 		}
 	}
-	if _, ok := may(policy.KeyManage, "expiring_keys"); ok {
+	if may(policy.KeyManage, "expiring_keys") {
 		if v.ExpiringKeys, err = a.expiringKeys(ctx); err != nil {
 			return nil, err
 		}
 	}
 	if list, err := a.policies.Versions(ctx, a.workspace, 0, 1); err == nil && len(list) == 1 {
 		v.Policy = versionView(list[0], true)
-		if _, ok := may(policy.PolicyRead, "policy"); !ok {
+		if !may(policy.PolicyRead, "policy") {
 			v.Policy = PolicyVersion{Version: list[0].Number, Time: list[0].Created, Active: true}
 		}
 	}

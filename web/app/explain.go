@@ -49,7 +49,7 @@ func (a *App) Explain(ctx context.Context, c identity.Caller, predictionID strin
 func (a *App) mayExplain(ctx context.Context, w *run, r *ExplainRequest, prediction string) error {
 	m, ok := explain.Lookup(r.Method)
 	if !ok {
-		return fail(ErrUnknownMethod, "use one of "+methodIDs(), "there is no method %q", clip(r.Method))
+		return fail(ErrUnknownMethod, "use one of "+strings.Join(explain.IDs(), ", "), "there is no method %q", clip(r.Method))
 	}
 	if _, err := m.Resolve(r.Params); err != nil {
 		return explainError(err)
@@ -81,17 +81,6 @@ func explainable(info inference.Info, r ExplainRequest) error {
 		return nil
 	}
 	return fail(ErrUnknownLabel, "use one of "+strings.Join(info.Labels, ", ")+", or an index", "%s has no label %q", info.Name, clip(r.Target))
-}
-
-func methodIDs() string {
-	text := ""
-	for i, m := range explain.Methods() {
-		if i > 0 {
-			text += ", "
-		}
-		text += m.ID
-	}
-	return text
 }
 
 func explainCodes(method, prediction string) map[string]string {
@@ -144,7 +133,7 @@ func (a *App) attribute(ctx context.Context, w *run, model *inference.Model, r E
 func explainError(err error) error {
 	switch {
 	case errors.Is(err, explain.ErrUnknownMethod):
-		return fail(ErrUnknownMethod, "use one of "+methodIDs(), "%s", plain(err))
+		return fail(ErrUnknownMethod, "use one of "+strings.Join(explain.IDs(), ", "), "%s", plain(err))
 	case errors.Is(err, explain.ErrParam):
 		return fail(ErrParam, "the method's parameters are listed with their ranges under /api/v1/models/NAME", "%s", plain(err))
 	case errors.Is(err, explain.ErrUnsuitable):

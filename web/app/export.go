@@ -163,7 +163,7 @@ func (a *App) Exports(ctx context.Context, c identity.Caller, p Page) (items []E
 			return nil, "", fail(ErrInput, "use the cursor that the part before ended with", "the cursor is not one of this list's")
 		}
 	}
-	list, more, err := a.store.Exports(ctx, a.workspace, "", p.Before, p.Limit)
+	list, more, err := a.store.Exports(ctx, a.workspace, p.Before, p.Limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -265,24 +265,17 @@ func (a *App) interrupted(ctx context.Context) error {
 	for _, p := range parts {
 		os.Remove(p)
 	}
-	for before := ""; ; {
-		list, more, err := a.store.Exports(ctx, a.workspace, "", before, store.MaxPage)
-		if err != nil {
+	for {
+		list, err := a.store.AbandonedExports(ctx, a.workspace, store.MaxPage)
+		if err != nil || len(list) == 0 {
 			return err
 		}
 		for i := range list {
 			e := &list[i]
-			before = e.ID
-			if e.Job != 0 || e.Status != store.Running && e.Status != store.Queued {
-				continue
-			}
 			e.Status, e.Problem, e.Finished = store.Failed, "interrupted", a.now().UnixMilli()
 			if err := a.db.Write(ctx, func(ctx context.Context) error { return a.store.SaveExport(ctx, e) }); err != nil {
 				return err
 			}
-		}
-		if !more {
-			return nil
 		}
 	}
 }

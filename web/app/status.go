@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"vitrine/explain"
 	"vitrine/policy"
 	"vitrine/policy/identity"
 )
@@ -36,13 +35,4 @@ func (a *App) LogHealth(ctx context.Context, c identity.Caller) (*HealthView, er
 		return nil, err
 	}
 	return a.health(ctx)
-}
-
-// MethodIDs lists the explanation methods of this program, for rules that forbid some.
-func (a *App) MethodIDs() []string {
-	var ids []string
-	for _, m := range explain.Methods() {
-		ids = append(ids, m.ID)
-	}
-	return ids
 }

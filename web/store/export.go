@@ -58,12 +58,9 @@ func (s *Store) Export(ctx context.Context, workspace, id string) (*Export, erro
 }
 
 // Exports lists exports, newest first, of one actor or ("") of all.
-func (s *Store) Exports(ctx context.Context, workspace, actor, before string, n int) (list []Export, more bool, err error) {
+func (s *Store) Exports(ctx context.Context, workspace, before string, n int) (list []Export, more bool, err error) {
 	n = limit(n)
 	q := s.db.Read(ctx).Where("workspace = ?", workspace)
-	if actor != "" {
-		q = q.Where("actor = ?", actor)
-	}
 	if before != "" {
 		q = q.Where("id < ?", before)
 	}
@@ -74,6 +71,16 @@ func (s *Store) Exports(ctx context.Context, workspace, actor, before string, n 
 		return list[:n], true, nil
 	}
 	return list, false, nil
+}
+
+// AbandonedExports returns up to n exports that no job makes and nobody finished: after
+// a start, those that an earlier process was making.
+func (s *Store) AbandonedExports(ctx context.Context, workspace string, n int) (list []Export, err error) {
+	err = s.db.Read(ctx).Where("workspace = ? AND job = 0 AND status IN ?", workspace, []string{Queued, Running}).Order("id").Limit(limit(n)).Find(&list).Error
+	if err != nil {
+		return nil, fmt.Errorf("store: listing exports: %w", err)
+	}
+	return list, nil
 }
 
 // CountFailedExports counts the exports that failed since a time (Unix milliseconds).
