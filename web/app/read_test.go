@@ -46,24 +46,3 @@ func TestReadingObeysPurposeAndClass(t *testing.T) {
 		t.Errorf("the analyst: %v", err)
 	}
 }
-
-// TestShippedRefusalsCoverWhatOthersRan: what an analyst may not run is not theirs to
-// read or explain either.
-func TestShippedRefusalsCoverWhatOthersRan(t *testing.T) {
-	a := openApp(t, t.TempDir(), false)
-	ctx := context.Background()
-	analyst, admin := caller(t, a, policy.Analyst), caller(t, a, policy.Admin)
-	v := predict(t, a, admin, PredictRequest{Model: "sentiment-minilm", Text: text("A steady income."), Purpose: "credit-scoring",
-		Explain: &ExplainRequest{Method: "saliency"}})
-	_, err := a.Prediction(ctx, analyst, v.ID)
-	if d := denied(t, err); d.Decision.Rule.ID != "r-904" {
-		t.Errorf("reading is refused by %s", d.Decision.Rule.ID)
-	}
-	_, err = a.Explanation(ctx, analyst, v.Explanation.ID)
-	denied(t, err)
-	_, err = a.Explain(ctx, analyst, v.ID, ExplainRequest{Method: "saliency"})
-	denied(t, err)
-	if _, err := a.Explain(ctx, admin, v.ID, ExplainRequest{Method: "saliency"}); err != nil {
-		t.Error(err)
-	}
-}
