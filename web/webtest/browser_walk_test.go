@@ -81,7 +81,8 @@ func (b *tab) ask(text string) {
 // answered is the prediction of the page, as the API tells it.
 func (b *tab) answered() (v app.PredictionView) {
 	b.t.Helper()
-	b.api("/api/v1"+b.where(), &v)
+	path, _, _ := strings.Cut(b.where(), "?") // the page's own choices are not the API's
+	b.api("/api/v1"+path, &v)
 	return v
 }
 
