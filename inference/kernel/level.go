@@ -22,6 +22,7 @@ const (
 	Generic Level = "generic"
 	AVX2    Level = "avx2"
 	AVX512  Level = "avx512"
+	NEON    Level = "neon"
 )
 
 var (
@@ -75,7 +76,7 @@ func choose(want string) (*table, error) {
 		}
 	}
 	switch want {
-	case string(AVX512), string(AVX2), "neon":
+	case string(AVX512), string(AVX2), string(NEON):
 		return best, fmt.Errorf("kernel: VITRINE_CPU=%s: this machine or build has no such level; use one of %v", want, Levels())
 	}
 	return best, fmt.Errorf("kernel: VITRINE_CPU=%q: unknown level; use one of %v", want, Levels())

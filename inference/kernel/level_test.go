@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -143,7 +144,13 @@ func TestForcedLevel(t *testing.T) {
 	if tb, err := choose(""); err != nil || tb != best {
 		t.Errorf("without a wish: got %v, %v", tb.level, err)
 	}
-	for _, want := range []string{"neon", "sse", "AVX2", "generic "} {
+	wrong := []string{"sse", "AVX2", "generic "}
+	for _, l := range []Level{AVX2, AVX512, NEON} {
+		if !slices.Contains(Levels(), l) {
+			wrong = append(wrong, string(l))
+		}
+	}
+	for _, want := range wrong {
 		if tb, err := choose(want); err == nil || tb != best {
 			t.Errorf("%q was accepted as %s", want, tb.level)
 		}

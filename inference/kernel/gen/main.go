@@ -5,6 +5,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 )
@@ -35,5 +36,6 @@ func Files() map[string]string {
 		decls = append(decls, w.decls...)
 	}
 	out["asm_amd64.go"] = declarations(decls, avx2, avx512)
+	maps.Copy(out, neonFiles())
 	return out
 }
