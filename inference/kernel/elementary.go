@@ -14,7 +14,7 @@ var negInf = float32(math.Inf(-1))
 func Exp(dst, src []float32) { same2(len(dst), len(src)); current.Load().exp(dst, src, 0) }
 
 // Log sets dst to the natural logarithm (0.85 ULP).
-func Log(dst, src []float32) { same2(len(dst), len(src)); apply(dst, src, log1) }
+func Log(dst, src []float32) { same2(len(dst), len(src)); current.Load().log(dst, src) }
 
 // Erf sets dst to the error function (0.98 ULP).
 func Erf(dst, src []float32) { same2(len(dst), len(src)); current.Load().erf(dst, src) }

@@ -42,7 +42,7 @@ func TestFrozenBits(t *testing.T) {
 		}
 		for _, n := range []int{5, 16, 100, 1000} {
 			a, b, c := drawn(r, n), drawn(r, n), drawn(r, n)
-			out := outputs(current.Load(), a, b, c, 0.5, 0.25, -2)
+			out := frozenOutputs(current.Load(), a, b, c, 0.5, 0.25, -2)
 			names := make([]string, 0, len(out))
 			for name := range out {
 				names = append(names, name)

@@ -129,7 +129,7 @@ func TestGemmIsOneChain(t *testing.T) {
 			a, b := make(r, m*lda), make(r, k*n)
 			want := chain(m, n, k, func(i, kk int) float32 { return a[i*lda+kk] }, func(kk, j int) float32 { return b[kk*n+j] })
 			bt := append([]float32(nil), b...)
-			transpose(bt, b, k, n)
+			transposeGeneric(bt, k, b, n, k, n)
 			everywhere(t, func(t *testing.T, threads int) {
 				for _, p := range []*Panel{Pack(b, k, n, false), Pack(bt, k, n, true)} {
 					c := random(r, m*ldc)
@@ -175,8 +175,8 @@ func TestMatMulBatches(t *testing.T) {
 	}
 	at, bt := make([]float32, len(a)), make([]float32, len(b))
 	for i := range batch {
-		transpose(at[i*m*k:(i+1)*m*k], a[i*m*k:(i+1)*m*k], m, k)
-		transpose(bt[i*k*n:(i+1)*k*n], b[i*k*n:(i+1)*k*n], k, n)
+		transposeGeneric(at[i*m*k:(i+1)*m*k], m, a[i*m*k:(i+1)*m*k], k, m, k)
+		transposeGeneric(bt[i*k*n:(i+1)*k*n], k, b[i*k*n:(i+1)*k*n], n, k, n)
 	}
 	everywhere(t, func(t *testing.T, threads int) {
 		c := make([]float32, batch*m*n)

@@ -22,71 +22,71 @@ func amd64Tables() []*table {
 }
 
 func avx2Table() *table {
-	return &table{
-		level: AVX2, gemm: gemmAVX2,
-		add:          asm2(add_avx2),
-		sub:          asm2(sub_avx2),
-		mul:          asm2(mul_avx2),
-		div:          asm2(div_avx2),
-		scale:        asm1s(scale_avx2),
-		divide:       asm1s(divide_avx2),
-		axpy:         asm2s(axpy_avx2),
-		fma3:         asm3(fma3_avx2),
-		relu:         asm1(relu_avx2),
-		relugrad:     asm2(relugrad_avx2),
-		exp:          asm1s(exp_avx2),
-		standard:     asm1st(standard_avx2),
-		norm:         asm3st(norm_avx2),
-		normback:     asm2stu(normback_avx2),
-		softback:     asm2st(softback_avx2),
-		erf:          asm1(erf_avx2),
-		tanh:         asm1(tanh_avx2),
-		sigmoid:      asm1(sigmoid_avx2),
-		silu:         asm1(silu_avx2),
-		gelu:         asm1(gelu_avx2),
-		gelutanh:     asm1(gelutanh_avx2),
-		silugrad:     asm2(silugrad_avx2),
-		gelugrad:     asm2(gelugrad_avx2),
-		gelutanhgrad: asm2(gelutanhgrad_avx2),
-		sum:          asmSum(sum_avx2),
-		dot:          asmDot(dot_avx2),
-		squares:      asmSquares(squares_avx2),
-		max:          asmMax(max_avx2),
-	}
+	t := genericTable()
+	t.level, t.gemm = AVX2, gemmAVX2
+	t.add = asm2(add_avx2)
+	t.sub = asm2(sub_avx2)
+	t.mul = asm2(mul_avx2)
+	t.div = asm2(div_avx2)
+	t.scale = asm1s(scale_avx2)
+	t.divide = asm1s(divide_avx2)
+	t.axpy = asm2s(axpy_avx2)
+	t.fma3 = asm3(fma3_avx2)
+	t.relu = asm1(relu_avx2)
+	t.relugrad = asm2(relugrad_avx2)
+	t.exp = asm1s(exp_avx2)
+	t.standard = asm1st(standard_avx2)
+	t.norm = asm3st(norm_avx2)
+	t.normback = asm2stu(normback_avx2)
+	t.softback = asm2st(softback_avx2)
+	t.erf = asm1(erf_avx2)
+	t.tanh = asm1(tanh_avx2)
+	t.sigmoid = asm1(sigmoid_avx2)
+	t.silu = asm1(silu_avx2)
+	t.gelu = asm1(gelu_avx2)
+	t.gelutanh = asm1(gelutanh_avx2)
+	t.silugrad = asm2(silugrad_avx2)
+	t.gelugrad = asm2(gelugrad_avx2)
+	t.gelutanhgrad = asm2(gelutanhgrad_avx2)
+	t.sum = asmSum(sum_avx2)
+	t.dot = asmDot(dot_avx2)
+	t.squares = asmSquares(squares_avx2)
+	t.max = asmMax(max_avx2)
+	return t
 }
 
 func avx512Table() *table {
-	return &table{
-		level: AVX512, gemm: gemmAVX512,
-		add:          asm2(add_avx512),
-		sub:          asm2(sub_avx512),
-		mul:          asm2(mul_avx512),
-		div:          asm2(div_avx512),
-		scale:        asm1s(scale_avx512),
-		divide:       asm1s(divide_avx512),
-		axpy:         asm2s(axpy_avx512),
-		fma3:         asm3(fma3_avx512),
-		relu:         asm1(relu_avx512),
-		relugrad:     asm2(relugrad_avx512),
-		exp:          asm1s(exp_avx512),
-		standard:     asm1st(standard_avx512),
-		norm:         asm3st(norm_avx512),
-		normback:     asm2stu(normback_avx512),
-		softback:     asm2st(softback_avx512),
-		erf:          asm1(erf_avx512),
-		tanh:         asm1(tanh_avx512),
-		sigmoid:      asm1(sigmoid_avx512),
-		silu:         asm1(silu_avx512),
-		gelu:         asm1(gelu_avx512),
-		gelutanh:     asm1(gelutanh_avx512),
-		silugrad:     asm2(silugrad_avx512),
-		gelugrad:     asm2(gelugrad_avx512),
-		gelutanhgrad: asm2(gelutanhgrad_avx512),
-		sum:          asmSum(sum_avx512),
-		dot:          asmDot(dot_avx512),
-		squares:      asmSquares(squares_avx512),
-		max:          asmMax(max_avx512),
-	}
+	t := genericTable()
+	t.level, t.gemm = AVX512, gemmAVX512
+	t.add = asm2(add_avx512)
+	t.sub = asm2(sub_avx512)
+	t.mul = asm2(mul_avx512)
+	t.div = asm2(div_avx512)
+	t.scale = asm1s(scale_avx512)
+	t.divide = asm1s(divide_avx512)
+	t.axpy = asm2s(axpy_avx512)
+	t.fma3 = asm3(fma3_avx512)
+	t.relu = asm1(relu_avx512)
+	t.relugrad = asm2(relugrad_avx512)
+	t.exp = asm1s(exp_avx512)
+	t.standard = asm1st(standard_avx512)
+	t.norm = asm3st(norm_avx512)
+	t.normback = asm2stu(normback_avx512)
+	t.softback = asm2st(softback_avx512)
+	t.erf = asm1(erf_avx512)
+	t.tanh = asm1(tanh_avx512)
+	t.sigmoid = asm1(sigmoid_avx512)
+	t.silu = asm1(silu_avx512)
+	t.gelu = asm1(gelu_avx512)
+	t.gelutanh = asm1(gelutanh_avx512)
+	t.silugrad = asm2(silugrad_avx512)
+	t.gelugrad = asm2(gelugrad_avx512)
+	t.gelutanhgrad = asm2(gelutanhgrad_avx512)
+	t.sum = asmSum(sum_avx512)
+	t.dot = asmDot(dot_avx512)
+	t.squares = asmSquares(squares_avx512)
+	t.max = asmMax(max_avx512)
+	return t
 }
 
 type gemmTile func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)

@@ -30,6 +30,23 @@ func wide(r *rand.Rand, n int) []float32 {
 
 // outputs runs every row kernel of a table.
 func outputs(t *table, a, b, c []float32, s, u, v float32) map[string][]float32 {
+	out := frozenOutputs(t, a, b, c, s, u, v)
+	row := func(name string, f func(dst []float32)) {
+		d := make([]float32, len(a))
+		f(d)
+		out[name] = d
+	}
+	row("log", func(d []float32) { t.log(d, a) })
+	row("softmax", func(d []float32) { t.softmax(d, a, s) })
+	for rows := 1; rows <= len(a); rows = rows*2 + 1 {
+		cols := len(a) / rows
+		row(fmt.Sprint("transpose ", rows), func(d []float32) { t.transpose(d, rows, a, cols, rows, cols) })
+	}
+	return out
+}
+
+// frozenOutputs are those that the frozen digest was made of.
+func frozenOutputs(t *table, a, b, c []float32, s, u, v float32) map[string][]float32 {
 	out := map[string][]float32{}
 	row := func(name string, f func(dst []float32)) {
 		d := make([]float32, len(a))

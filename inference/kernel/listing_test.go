@@ -76,46 +76,46 @@ func (vm *sim) table(level Level, built *[7][5]gemmTile) *table {
 			}
 		}
 	}
-	return &table{
-		level: level,
-		gemm: func(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
-			gemmTiles(&tiles, rows, panels, k, a, lda, b, bs, c, ldc, load)
-		},
-		add:      asm2(func(n int, dst, a, b *float32) { vm.run("add_"+v, n, nil, []*float32{dst, a, b}) }),
-		sub:      asm2(func(n int, dst, a, b *float32) { vm.run("sub_"+v, n, nil, []*float32{dst, a, b}) }),
-		mul:      asm2(func(n int, dst, a, b *float32) { vm.run("mul_"+v, n, nil, []*float32{dst, a, b}) }),
-		div:      asm2(func(n int, dst, a, b *float32) { vm.run("div_"+v, n, nil, []*float32{dst, a, b}) }),
-		scale:    asm1s(func(n int, dst, a *float32, s float32) { vm.run("scale_"+v, n, nil, []*float32{dst, a}, s) }),
-		divide:   asm1s(func(n int, dst, a *float32, s float32) { vm.run("divide_"+v, n, nil, []*float32{dst, a}, s) }),
-		axpy:     asm2s(func(n int, dst, a, b *float32, s float32) { vm.run("axpy_"+v, n, nil, []*float32{dst, a, b}, s) }),
-		fma3:     asm3(func(n int, dst, a, b, c *float32) { vm.run("fma3_"+v, n, nil, []*float32{dst, a, b, c}) }),
-		relu:     asm1(func(n int, dst, a *float32) { vm.run("relu_"+v, n, nil, []*float32{dst, a}) }),
-		relugrad: asm2(func(n int, dst, a, b *float32) { vm.run("relugrad_"+v, n, nil, []*float32{dst, a, b}) }),
-		exp:      asm1s(func(n int, dst, a *float32, s float32) { vm.run("exp_"+v, n, nil, []*float32{dst, a}, s) }),
-		standard: asm1st(func(n int, dst, a *float32, s, t float32) { vm.run("standard_"+v, n, nil, []*float32{dst, a}, s, t) }),
-		norm: asm3st(func(n int, dst, a, b, c *float32, s, t float32) {
-			vm.run("norm_"+v, n, nil, []*float32{dst, a, b, c}, s, t)
-		}),
-		normback: asm2stu(func(n int, dst, a, b *float32, s, t, u float32) {
-			vm.run("normback_"+v, n, nil, []*float32{dst, a, b}, s, t, u)
-		}),
-		softback: asm2st(func(n int, dst, a, b *float32, s, t float32) {
-			vm.run("softback_"+v, n, nil, []*float32{dst, a, b}, s, t)
-		}),
-		erf:          asm1(func(n int, dst, a *float32) { vm.run("erf_"+v, n, nil, []*float32{dst, a}) }),
-		tanh:         asm1(func(n int, dst, a *float32) { vm.run("tanh_"+v, n, nil, []*float32{dst, a}) }),
-		sigmoid:      asm1(func(n int, dst, a *float32) { vm.run("sigmoid_"+v, n, nil, []*float32{dst, a}) }),
-		silu:         asm1(func(n int, dst, a *float32) { vm.run("silu_"+v, n, nil, []*float32{dst, a}) }),
-		gelu:         asm1(func(n int, dst, a *float32) { vm.run("gelu_"+v, n, nil, []*float32{dst, a}) }),
-		gelutanh:     asm1(func(n int, dst, a *float32) { vm.run("gelutanh_"+v, n, nil, []*float32{dst, a}) }),
-		silugrad:     asm2(func(n int, dst, a, b *float32) { vm.run("silugrad_"+v, n, nil, []*float32{dst, a, b}) }),
-		gelugrad:     asm2(func(n int, dst, a, b *float32) { vm.run("gelugrad_"+v, n, nil, []*float32{dst, a, b}) }),
-		gelutanhgrad: asm2(func(n int, dst, a, b *float32) { vm.run("gelutanhgrad_"+v, n, nil, []*float32{dst, a, b}) }),
-		sum:          asmSum(func(n int, l *[16]float32, a *float32) { vm.run("sum_"+v, n, l, []*float32{a}) }),
-		dot:          asmDot(func(n int, l *[16]float32, a, b *float32) { vm.run("dot_"+v, n, l, []*float32{a, b}) }),
-		squares:      asmSquares(func(n int, l *[16]float32, a *float32, s float32) { vm.run("squares_"+v, n, l, []*float32{a}, s) }),
-		max:          asmMax(func(n int, l *[16]float32, a *float32) { vm.run("max_"+v, n, l, []*float32{a}) }),
+	t := genericTable()
+	t.level = level
+	t.gemm = func(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
+		gemmTiles(&tiles, rows, panels, k, a, lda, b, bs, c, ldc, load)
 	}
+	t.add = asm2(func(n int, dst, a, b *float32) { vm.run("add_"+v, n, nil, []*float32{dst, a, b}) })
+	t.sub = asm2(func(n int, dst, a, b *float32) { vm.run("sub_"+v, n, nil, []*float32{dst, a, b}) })
+	t.mul = asm2(func(n int, dst, a, b *float32) { vm.run("mul_"+v, n, nil, []*float32{dst, a, b}) })
+	t.div = asm2(func(n int, dst, a, b *float32) { vm.run("div_"+v, n, nil, []*float32{dst, a, b}) })
+	t.scale = asm1s(func(n int, dst, a *float32, s float32) { vm.run("scale_"+v, n, nil, []*float32{dst, a}, s) })
+	t.divide = asm1s(func(n int, dst, a *float32, s float32) { vm.run("divide_"+v, n, nil, []*float32{dst, a}, s) })
+	t.axpy = asm2s(func(n int, dst, a, b *float32, s float32) { vm.run("axpy_"+v, n, nil, []*float32{dst, a, b}, s) })
+	t.fma3 = asm3(func(n int, dst, a, b, c *float32) { vm.run("fma3_"+v, n, nil, []*float32{dst, a, b, c}) })
+	t.relu = asm1(func(n int, dst, a *float32) { vm.run("relu_"+v, n, nil, []*float32{dst, a}) })
+	t.relugrad = asm2(func(n int, dst, a, b *float32) { vm.run("relugrad_"+v, n, nil, []*float32{dst, a, b}) })
+	t.exp = asm1s(func(n int, dst, a *float32, s float32) { vm.run("exp_"+v, n, nil, []*float32{dst, a}, s) })
+	t.standard = asm1st(func(n int, dst, a *float32, s, t float32) { vm.run("standard_"+v, n, nil, []*float32{dst, a}, s, t) })
+	t.norm = asm3st(func(n int, dst, a, b, c *float32, s, t float32) {
+		vm.run("norm_"+v, n, nil, []*float32{dst, a, b, c}, s, t)
+	})
+	t.normback = asm2stu(func(n int, dst, a, b *float32, s, t, u float32) {
+		vm.run("normback_"+v, n, nil, []*float32{dst, a, b}, s, t, u)
+	})
+	t.softback = asm2st(func(n int, dst, a, b *float32, s, t float32) {
+		vm.run("softback_"+v, n, nil, []*float32{dst, a, b}, s, t)
+	})
+	t.erf = asm1(func(n int, dst, a *float32) { vm.run("erf_"+v, n, nil, []*float32{dst, a}) })
+	t.tanh = asm1(func(n int, dst, a *float32) { vm.run("tanh_"+v, n, nil, []*float32{dst, a}) })
+	t.sigmoid = asm1(func(n int, dst, a *float32) { vm.run("sigmoid_"+v, n, nil, []*float32{dst, a}) })
+	t.silu = asm1(func(n int, dst, a *float32) { vm.run("silu_"+v, n, nil, []*float32{dst, a}) })
+	t.gelu = asm1(func(n int, dst, a *float32) { vm.run("gelu_"+v, n, nil, []*float32{dst, a}) })
+	t.gelutanh = asm1(func(n int, dst, a *float32) { vm.run("gelutanh_"+v, n, nil, []*float32{dst, a}) })
+	t.silugrad = asm2(func(n int, dst, a, b *float32) { vm.run("silugrad_"+v, n, nil, []*float32{dst, a, b}) })
+	t.gelugrad = asm2(func(n int, dst, a, b *float32) { vm.run("gelugrad_"+v, n, nil, []*float32{dst, a, b}) })
+	t.gelutanhgrad = asm2(func(n int, dst, a, b *float32) { vm.run("gelutanhgrad_"+v, n, nil, []*float32{dst, a, b}) })
+	t.sum = asmSum(func(n int, l *[16]float32, a *float32) { vm.run("sum_"+v, n, l, []*float32{a}) })
+	t.dot = asmDot(func(n int, l *[16]float32, a, b *float32) { vm.run("dot_"+v, n, l, []*float32{a, b}) })
+	t.squares = asmSquares(func(n int, l *[16]float32, a *float32, s float32) { vm.run("squares_"+v, n, l, []*float32{a}, s) })
+	t.max = asmMax(func(n int, l *[16]float32, a *float32) { vm.run("max_"+v, n, l, []*float32{a}) })
+	return t
 }
 
 func simulated(t *testing.T) []*table {

@@ -19,57 +19,62 @@ func Pack(b []float32, k, n int, transposed bool) *Panel {
 	if len(b) != k*n {
 		panic("kernel: Pack: length does not fit the shape")
 	}
+	t := current.Load()
 	p := &Panel{K: k, N: n, data: make([]float32, panelsOf(n)*k*panelWidth)}
 	if k*n < 1<<16 {
-		packInto(p.data, b, k, n, transposed)
+		t.packColumns(p.data, b, k, n, 0, n, transposed)
 		return p
 	}
 	const group = 8 * panelWidth // columns of a unit
 	Parallel(0, (n+group-1)/group, func(u int) {
 		lo, hi := span(n, group, u)
-		packColumns(p.data, b, k, n, lo, hi, transposed)
+		t.packColumns(p.data, b, k, n, lo, hi, transposed)
 	})
 	return p
 }
 
-func packInto(dst, b []float32, k, n int, transposed bool) {
-	packColumns(dst, b, k, n, 0, n, transposed)
+// packColumns packs the columns lo to hi of a whole matrix, lo being the first of a panel.
+func (t *table) packColumns(dst, b []float32, k, n, lo, hi int, transposed bool) {
+	if transposed {
+		t.pack(dst[lo*k:], b[lo*k:], k, k, hi-lo, true)
+	} else {
+		t.pack(dst[lo*k:], b[lo:], n, k, hi-lo, false)
+	}
 }
 
-// packColumns packs the columns lo to hi, lo being the first of a panel.
-func packColumns(dst, b []float32, k, n, lo, hi int, transposed bool) {
-	for j0 := lo; j0 < hi; j0 += panelWidth {
+// pack fills panels with a matrix (k,n) of row stride ld, or (n,k) when transposed is set.
+func (t *table) pack(dst, b []float32, ld, k, n int, transposed bool) {
+	for j0 := 0; j0 < n; j0 += panelWidth {
 		w := min(panelWidth, n-j0)
 		out := dst[j0*k : (j0+panelWidth)*k]
 		if transposed {
-			packTransposed(out, b[j0*k:], k, w)
+			if w < panelWidth {
+				clear(out)
+			}
+			t.transpose(out, panelWidth, b[j0*ld:], ld, w, k)
 			continue
 		}
 		for r := range k {
-			row := out[r*panelWidth : (r+1)*panelWidth]
-			copy(row, b[r*n+j0:r*n+j0+w])
-			clear(row[w:])
+			row := (*[panelWidth]float32)(out[r*panelWidth:])
+			clear(row[copy(row[:], b[r*ld+j0:r*ld+j0+w]):])
 		}
 	}
 }
 
-// packTransposed fills one panel from w rows of length k, four rows at a time.
-func packTransposed(out, b []float32, k, w int) {
-	if w < panelWidth {
-		clear(out)
-	}
+// transposeGeneric sets dst (cols,rows; row stride ldd) to the transpose of src (rows,cols; row stride lds), four rows at a time.
+func transposeGeneric(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	c := 0
-	for ; c+4 <= w; c += 4 {
-		b0, b1, b2, b3 := b[c*k:(c+1)*k], b[(c+1)*k:(c+2)*k], b[(c+2)*k:(c+3)*k], b[(c+3)*k:(c+4)*k]
+	for ; c+4 <= rows; c += 4 {
+		b0, b1, b2, b3 := src[c*lds:c*lds+cols], src[(c+1)*lds:(c+1)*lds+cols], src[(c+2)*lds:(c+2)*lds+cols], src[(c+3)*lds:(c+3)*lds+cols]
 		b1, b2, b3 = b1[:len(b0)], b2[:len(b0)], b3[:len(b0)]
 		for r, v := range b0 {
-			o := (*[4]float32)(out[r*panelWidth+c:])
+			o := (*[4]float32)(dst[r*ldd+c:])
 			o[0], o[1], o[2], o[3] = v, b1[r], b2[r], b3[r]
 		}
 	}
-	for ; c < w; c++ {
-		for r, v := range b[c*k : (c+1)*k] {
-			out[r*panelWidth+c] = v
+	for ; c < rows; c++ {
+		for r, v := range src[c*lds : c*lds+cols] {
+			dst[r*ldd+c] = v
 		}
 	}
 }

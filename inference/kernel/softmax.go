@@ -32,7 +32,7 @@ func Softmax(threads, rows, n int, dst, src []float32, scale float32) {
 	})
 }
 
-func (t *table) softmax(dst, src []float32, scale float32) {
+func (t *table) softmaxParts(dst, src []float32, scale float32) {
 	t.scale(dst, src, scale)
 	t.exp(dst, dst, t.max(dst))
 	t.divide(dst, dst, t.sum(dst))

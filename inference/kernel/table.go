@@ -1,6 +1,7 @@
 package kernel
 
-// table is the dispatch table of one level. Every entry computes the same bits on every level; an entry that a level does not speed up is the generic one.
+// table is the dispatch table of one level. Every entry computes the same bits on every level. A level starts from genericTable and sets the entries that it
+// speeds up; the others stay portable, or composed of those it has (softmax).
 // Slices of one call have one length; dst may be any of the sources.
 type table struct {
 	level Level
@@ -23,6 +24,12 @@ type table struct {
 	erf, tanh, sigmoid, silu, gelu, gelutanh func(dst, a []float32)
 	silugrad, gelugrad, gelutanhgrad         func(dst, dy, x []float32)
 
+	softmax func(dst, a []float32, s float32) // of s*a: v = s*a, e^(v-max), divided by the sum
+	log     func(dst, a []float32)
+
+	// transpose sets dst (cols,rows; row stride ldd) to the transpose of src (rows,cols; row stride lds).
+	transpose func(dst []float32, ldd int, src []float32, lds, rows, cols int)
+
 	sum     func(x []float32) float32
 	dot     func(x, y []float32) float32
 	squares func(x []float32, mean float32) float32 // Σ(x-mean)²
@@ -30,15 +37,18 @@ type table struct {
 }
 
 func genericTable() *table {
-	return &table{
+	t := &table{
 		level: Generic, gemm: gemmGeneric,
 		add: addGeneric, sub: subGeneric, mul: mulGeneric, div: divGeneric, scale: scaleGeneric, divide: divideGeneric,
 		axpy: axpyGeneric, fma3: fma3Generic, relu: reluGeneric, relugrad: reluGradGeneric, exp: expGeneric,
 		standard: standardGeneric, norm: normGeneric, normback: normBackGeneric, softback: softBackGeneric,
 		erf: unary(erf1), tanh: unary(tanh1), sigmoid: unary(sigmoid1), silu: unary(silu1), gelu: unary(gelu1), gelutanh: unary(geluTanh1),
 		silugrad: gradient(siluGrad1), gelugrad: gradient(geluGrad1), gelutanhgrad: gradient(geluTanhGrad1),
+		log: unary(log1), transpose: transposeGeneric,
 		sum: sumGeneric, dot: dotGeneric, squares: squaresGeneric, max: maxGeneric,
 	}
+	t.softmax = t.softmaxParts
+	return t
 }
 
 func unary(f func(float32) float32) func(dst, a []float32) {
