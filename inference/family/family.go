@@ -104,10 +104,14 @@ func Names() []string {
 // Load finds the family by config.json's model_type and loads the checkpoint.
 func Load(s Source) (Network, error) {
 	var c struct {
-		ModelType string `json:"model_type"`
+		ModelType    string `json:"model_type"`
+		Architecture string `json:"architecture"` // plain chains of layers name it instead
 	}
 	if err := decode(s.Config, &c); err != nil {
 		return nil, err
+	}
+	if c.ModelType == "" {
+		c.ModelType = strings.ToLower(c.Architecture)
 	}
 	f, ok := registry[c.ModelType]
 	if !ok {
