@@ -2,7 +2,7 @@
 # would link another SQLite driver and libc.
 export CGO_ENABLED = 0
 
-.PHONY: demo build test generate bench race
+.PHONY: demo build test arm64 generate bench race
 
 demo: ## run the demo: throw-away database, shipped models, one account a role
 	go run ./cmd/vitrine demo
@@ -13,6 +13,12 @@ build: ## the release binary, bin/vitrine
 test: ## every test; browser tests need Chromium in the path
 	go vet ./...
 	go test ./...
+
+arm64: ## the kernels and the frozen bits of whole models on arm64, as portable code and as assembly (needs qemu-aarch64-static)
+	GOOS=linux GOARCH=arm64 go vet ./inference/...
+	GOOS=linux GOARCH=arm64 go test -exec qemu-aarch64-static ./inference/kernel
+	GOOS=linux GOARCH=arm64 VITRINE_CPU=neon go test -exec qemu-aarch64-static -run FrozenBits ./inference
+	GOOS=linux GOARCH=arm64 VITRINE_CPU=generic go test -exec qemu-aarch64-static -run FrozenBits ./inference
 
 generate: ## templates and assembly from their sources
 	go tool templ generate -path views
