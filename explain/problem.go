@@ -25,6 +25,9 @@ type Problem struct {
 	// Detail asks for the values before they are reduced over width or channels; only comparisons with reference
 	// libraries need them.
 	Detail bool
+	// Bare leaves the output at the baseline out (0) where the method does not use it: what other libraries' functions
+	// compute, for measuring beside them.
+	Bare bool
 }
 
 // Baseline stands for "the input without what it says". Text: IDs (same length as the example's), or Embeddings
@@ -182,8 +185,11 @@ func (p *Problem) gradient(ctx context.Context) (x, g []float32, value float64, 
 	return x, g, out[0].Value, nil
 }
 
-// baselineValue is F(b).
+// baselineValue is F(b), for the record only; 0 where the problem is bare.
 func (p *Problem) baselineValue(ctx context.Context) (float64, error) {
+	if p.Bare {
+		return 0, nil
+	}
 	out, err := p.values(ctx, []inference.Example{p.baselineExample()})
 	if err != nil {
 		return 0, err
