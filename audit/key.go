@@ -42,31 +42,45 @@ func NewSigner() (*Signer, error) {
 }
 
 func newKey() (string, error) {
-	skey, _, err := note.GenerateKey(rand.Reader, "vitrine.local/log/"+strings.ToLower(ulid.Make().String()))
+	return keyNamed("vitrine.local/log/" + strings.ToLower(ulid.Make().String()))
+}
+
+func keyNamed(name string) (string, error) {
+	skey, _, err := note.GenerateKey(rand.Reader, name)
 	if err != nil {
 		return "", fmt.Errorf("audit: making a log key: %w", err)
 	}
 	return skey, nil
 }
 
-// LoadSigner reads a signer's key file. A file that does not exist gives
+// readKey reads a private key file, trimmed. A file that does not exist gives
 // fs.ErrNotExist; one that other accounts can read gives ErrKey.
-func LoadSigner(path string) (*Signer, error) {
+func readKey(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("audit: reading the log key: %w", err)
+		return "", fmt.Errorf("audit: reading the log key: %w", err)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("audit: the log key %s can be read by other accounts; run chmod 600 on it: %w", filepath.Base(path), ErrKey)
+		return "", fmt.Errorf("audit: the log key %s can be read by other accounts; run chmod 600 on it: %w", filepath.Base(path), ErrKey)
 	}
 	if info.Size() > 4096 {
-		return nil, fmt.Errorf("audit: the log key %s is not a key file: %w", filepath.Base(path), ErrKey)
+		return "", fmt.Errorf("audit: the log key %s is not a key file: %w", filepath.Base(path), ErrKey)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("audit: reading the log key: %w", err)
+		return "", fmt.Errorf("audit: reading the log key: %w", err)
 	}
-	s, err := parseSigner(strings.TrimSpace(string(data)))
+	return strings.TrimSpace(string(data)), nil
+}
+
+// LoadSigner reads a signer's key file; its errors are those of a missing, open or
+// damaged key: fs.ErrNotExist, ErrKey.
+func LoadSigner(path string) (*Signer, error) {
+	text, err := readKey(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := parseSigner(text)
 	if err != nil {
 		return nil, fmt.Errorf("audit: the log key %s is damaged; put it back from a backup: %w", filepath.Base(path), ErrKey)
 	}
@@ -100,6 +114,19 @@ func saveKey(path, skey string) error {
 // CreateSigner makes a new log key and writes it to path, which must not exist.
 func CreateSigner(path string) (*Signer, error) {
 	skey, err := newKey()
+	if err != nil {
+		return nil, err
+	}
+	if err := saveKey(path, skey); err != nil {
+		return nil, err
+	}
+	return parseSigner(skey)
+}
+
+// CreateSuccessor makes another key for the log of the given name and writes it to
+// path, which must not exist.
+func CreateSuccessor(path, name string) (*Signer, error) {
+	skey, err := keyNamed(name)
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,7 @@ func VerifyConsistency(p tlog.TreeProof, old, now Checkpoint) error {
 // ProofFile is a c2sp.org/tlog-proof@v1 file: index, inclusion proof and signed
 // checkpoint, checkable offline with the log's public key.
 type ProofFile struct {
+	Extra      []byte // application data that nothing vouches for; nil = none
 	Index      int64
 	Proof      tlog.RecordProof
 	Checkpoint []byte // signed note
@@ -60,7 +61,11 @@ type ProofFile struct {
 // Marshal returns the file's bytes.
 func (f ProofFile) Marshal() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s\nindex %d\n", proofHeader, f.Index)
+	b.WriteString(proofHeader + "\n")
+	if f.Extra != nil {
+		b.WriteString("extra " + base64.StdEncoding.EncodeToString(f.Extra) + "\n")
+	}
+	fmt.Fprintf(&b, "index %d\n", f.Index)
 	for _, h := range f.Proof {
 		b.WriteString(base64.StdEncoding.EncodeToString(h[:]))
 		b.WriteByte('\n')
@@ -86,12 +91,20 @@ func ParseProofFile(data []byte) (ProofFile, error) {
 	if len(lines) < 2 || lines[0] != proofHeader || len(lines)-2 > maxProof {
 		return bad("its head is malformed")
 	}
+	var f ProofFile
+	if text, ok := strings.CutPrefix(lines[1], "extra "); ok {
+		extra, err := base64.StdEncoding.Strict().DecodeString(text)
+		if err != nil || len(lines) < 3 {
+			return bad("its extra line is malformed")
+		}
+		f.Extra, lines = extra, lines[1:]
+	}
 	number, ok := strings.CutPrefix(lines[1], "index ")
 	index, err := strconv.ParseInt(number, 10, 64)
 	if !ok || err != nil || index < 0 {
 		return bad("its index is malformed")
 	}
-	f := ProofFile{Index: index, Checkpoint: checkpoint}
+	f.Index, f.Checkpoint = index, checkpoint
 	for _, l := range lines[2:] {
 		h, err := parseHash(l)
 		if err != nil {

@@ -260,6 +260,7 @@ func TestCommitments(t *testing.T) {
 }
 
 func FuzzParseProofFile(f *testing.F) {
+	f.Add([]byte("c2sp.org/tlog-proof@v1\nextra eA==\nindex 0\n\nx\n1\nAAAA\n\n— x AAAA\n"))
 	f.Add([]byte("c2sp.org/tlog-proof@v1\nindex 0\n\nx\n1\nAAAA\n\n— x AAAA\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := ParseProofFile(data)
