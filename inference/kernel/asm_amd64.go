@@ -5,31 +5,79 @@
 package kernel
 
 //go:noescape
-func gemm_avx2_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx2_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx2_1x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx2_1x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx2_1x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx2_1x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx2_2x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx2_1x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx2_2x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx2_2x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx2_3x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx2_2x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx2_4x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx2_2x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx2_5x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx2_3x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx2_6x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx2_3x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_4x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_5x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_6x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_1x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_1x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_1x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_1x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_2x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_2x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_2x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_3x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_3x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_4x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_5x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx2_6x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func peak_avx2(n int)
 
 //go:noescape
 func add_avx2(n int, dst, a, b *float32)
@@ -116,76 +164,151 @@ func squares_avx2(n int, lanes *[16]float32, a *float32, s float32)
 func max_avx2(n int, lanes *[16]float32, a *float32)
 
 //go:noescape
-func gemm_avx512_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_1x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_1x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_1x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_1x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_1x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_1x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_2x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_2x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_2x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_2x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_2x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_2x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_2x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_2x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_3x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_3x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_3x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_3x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_3x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_3x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_3x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_3x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_4x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_4x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_4x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_4x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_4x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_4x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_4x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_4x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_5x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_5x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_5x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_5x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_5x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_5x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_5x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_5x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_6x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_6x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_6x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_6x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_6x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_6x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
-func gemm_avx512_6x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_avx512_6x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_1x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_1x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_1x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_1x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_2x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_2x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_2x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_2x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_3x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_3x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_3x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_3x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_4x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_4x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_4x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_4x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_5x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_5x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_5x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_5x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_6x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_6x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_6x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func gemm_avx512_6x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+//go:noescape
+func peak_avx512(n int)
 
 //go:noescape
 func add_avx512(n int, dst, a, b *float32)
@@ -271,20 +394,38 @@ func squares_avx512(n int, lanes *[16]float32, a *float32, s float32)
 //go:noescape
 func max_avx512(n int, lanes *[16]float32, a *float32)
 
-var gemmTiles_avx2 = [7][5]gemmTile{
-	1: {1: gemm_avx2_1x1, 2: gemm_avx2_1x2, 3: gemm_avx2_1x3},
-	2: {1: gemm_avx2_2x1, 2: gemm_avx2_2x2},
-	3: {1: gemm_avx2_3x1},
+var gemmTiles_avx2 = tileSet{
+	1: {1: gemm_avx2_1x1, 2: gemm_avx2_1x2, 3: gemm_avx2_1x3, 4: gemm_avx2_1x4},
+	2: {1: gemm_avx2_2x1, 2: gemm_avx2_2x2, 3: gemm_avx2_2x3},
+	3: {1: gemm_avx2_3x1, 2: gemm_avx2_3x2},
 	4: {1: gemm_avx2_4x1},
 	5: {1: gemm_avx2_5x1},
 	6: {1: gemm_avx2_6x1},
 }
 
-var gemmTiles_avx512 = [7][5]gemmTile{
+var stridedTiles_avx2 = tileSet{
+	1: {1: gemm_avx2_1x1s, 2: gemm_avx2_1x2s, 3: gemm_avx2_1x3s, 4: gemm_avx2_1x4s},
+	2: {1: gemm_avx2_2x1s, 2: gemm_avx2_2x2s, 3: gemm_avx2_2x3s},
+	3: {1: gemm_avx2_3x1s, 2: gemm_avx2_3x2s},
+	4: {1: gemm_avx2_4x1s},
+	5: {1: gemm_avx2_5x1s},
+	6: {1: gemm_avx2_6x1s},
+}
+
+var gemmTiles_avx512 = tileSet{
 	1: {1: gemm_avx512_1x1, 2: gemm_avx512_1x2, 3: gemm_avx512_1x3, 4: gemm_avx512_1x4},
 	2: {1: gemm_avx512_2x1, 2: gemm_avx512_2x2, 3: gemm_avx512_2x3, 4: gemm_avx512_2x4},
 	3: {1: gemm_avx512_3x1, 2: gemm_avx512_3x2, 3: gemm_avx512_3x3, 4: gemm_avx512_3x4},
 	4: {1: gemm_avx512_4x1, 2: gemm_avx512_4x2, 3: gemm_avx512_4x3, 4: gemm_avx512_4x4},
 	5: {1: gemm_avx512_5x1, 2: gemm_avx512_5x2, 3: gemm_avx512_5x3, 4: gemm_avx512_5x4},
 	6: {1: gemm_avx512_6x1, 2: gemm_avx512_6x2, 3: gemm_avx512_6x3, 4: gemm_avx512_6x4},
+}
+
+var stridedTiles_avx512 = tileSet{
+	1: {1: gemm_avx512_1x1s, 2: gemm_avx512_1x2s, 3: gemm_avx512_1x3s, 4: gemm_avx512_1x4s},
+	2: {1: gemm_avx512_2x1s, 2: gemm_avx512_2x2s, 3: gemm_avx512_2x3s, 4: gemm_avx512_2x4s},
+	3: {1: gemm_avx512_3x1s, 2: gemm_avx512_3x2s, 3: gemm_avx512_3x3s, 4: gemm_avx512_3x4s},
+	4: {1: gemm_avx512_4x1s, 2: gemm_avx512_4x2s, 3: gemm_avx512_4x3s, 4: gemm_avx512_4x4s},
+	5: {1: gemm_avx512_5x1s, 2: gemm_avx512_5x2s, 3: gemm_avx512_5x3s, 4: gemm_avx512_5x4s},
+	6: {1: gemm_avx512_6x1s, 2: gemm_avx512_6x2s, 3: gemm_avx512_6x3s, 4: gemm_avx512_6x4s},
 }

@@ -4,10 +4,10 @@ package kernel
 // A chain continues from the stored value, so the blocking does not show in the bits.
 const depth = 384
 
-// unitPanels is the width of a unit in panels, unitRows its height.
+// unitPanels is the width of a unit in panels, unitRows its height: that many rows of A by depth fit the second-level cache.
 const (
 	unitPanels = 4
-	unitRows   = 96
+	unitRows   = 144
 )
 
 // gemmGrid splits C into units and runs the tile of the current level over them.
@@ -21,13 +21,14 @@ func gemmGrid(threads, m int, a []float32, lda int, b *Panel, c []float32, ldc i
 	})
 }
 
-// unitHeight chooses the rows of a unit: a multiple of the tile height, lower where too few units would be left for the threads.
+// unitHeight chooses the rows of a unit: as even as can be, lower where too few units would be left for the threads.
 func unitHeight(threads, m, cols int) int {
-	h := min(m, unitRows)
-	for h > 12 && cols*((m+h-1)/h) < 4*threads {
-		h = (h/2 + 5) / 6 * 6
+	h := func(units int) int { return max(1, (m+units-1)/units) }
+	units := (m + unitRows - 1) / unitRows
+	for threads > 1 && h(units) > 12 && cols*units < 4*threads {
+		units *= 2
 	}
-	return max(h, 1)
+	return h(units)
 }
 
 // gemmUnit computes rows i0.. of C and up to unitPanels panels from p0 on; a starts at its first row.

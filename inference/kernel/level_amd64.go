@@ -2,7 +2,11 @@
 
 package kernel
 
-import "golang.org/x/sys/cpu"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
 
 //go:generate go run ./gen
 
@@ -89,7 +93,22 @@ func avx512Table() *table {
 	return t
 }
 
-type gemmTile func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+// gemmTile computes a tile of fixed height and width; ahead and step say what to bring into the cache meanwhile.
+type gemmTile func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+
+// tileSet holds the tiles of a level by rows and panels.
+type tileSet [tileRows + 1][5]gemmTile
+
+const tileRows = 6
+
+// widest is how many panels at most a tile of the height takes.
+func (s *tileSet) widest(rows, panels int) int {
+	w := min(panels, 4)
+	for w > 1 && s[rows][w] == nil {
+		w--
+	}
+	return w
+}
 
 func gemmAVX512(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
 	gemmTiles(&gemmTiles_avx512, rows, panels, k, a, lda, b, bs, c, ldc, load)
@@ -99,8 +118,9 @@ func gemmAVX2(rows, panels, k int, a []float32, lda int, b []float32, bs int, c 
 	gemmTiles(&gemmTiles_avx2, rows, panels, k, a, lda, b, bs, c, ldc, load)
 }
 
-// gemmTiles walks the rows in tiles of at most six, and for each height the panels in steps as wide as the level has a tile for.
-func gemmTiles(tiles *[7][5]gemmTile, rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
+// gemmTiles walks the panels in steps as wide as the level has a tile for, and for each the rows in tiles of at most six, as even as can be. Each tile brings
+// its share of the next panel into the cache.
+func gemmTiles(tiles *tileSet, rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
 	if k == 0 {
 		gemmExact(rows, panels, k, a, lda, b, bs, c, ldc, load)
 		return
@@ -111,15 +131,22 @@ func gemmTiles(tiles *[7][5]gemmTile, rows, panels, k int, a []float32, lda int,
 	if load {
 		start = 1
 	}
+	count := (rows + tileRows - 1) / tileRows
+	high, more := rows/count, rows%count // the first tiles are one row higher
+	highest := high + min(more, 1)
+	step := max(256/count, 16)
 	for p := 0; p < panels; {
-		// The step is chosen by the height of most rows, so that a strip of B is passed over once.
-		w := panels - p
-		for w > 1 && tiles[min(rows, 6)][min(w, 4)] == nil || w > 4 {
-			w--
-		}
-		for i := 0; i < rows; {
-			h := min(6, rows-i)
-			tiles[h][w](k, &a[i*lda], lda, &b[p*bs], bs, &c[i*ldc+p*panelWidth], ldc, start)
+		w := tiles.widest(highest, panels-p)
+		ahead := uintptr(unsafe.Pointer(&b[p*bs])) + uintptr(4*w*bs)
+		i := 0
+		for t := range count {
+			h := high
+			if t < more {
+				h++
+			}
+			f := tiles[h][w]
+			f(k, &a[i*lda], lda, &b[p*bs], bs, &c[i*ldc+p*panelWidth], ldc, start, ahead, step)
+			ahead += uintptr(k / 4 * step)
 			i += h
 		}
 		p += w

@@ -45,7 +45,7 @@ func (s *sim) run(name string, n int, lanes *[16]float32, rows []*float32, scala
 
 // tile is a matrix tile run by the simulator; its operands end exactly where the shapes say.
 func (s *sim) tile(level string, rows, panels int) gemmTile {
-	return func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int) {
+	return func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int) {
 		m := &machine{}
 		frame := func(v int64) { m.frame = binary.LittleEndian.AppendUint64(m.frame, uint64(v)) }
 		add := func(p *float32, n int) {
@@ -61,14 +61,16 @@ func (s *sim) tile(level string, rows, panels int) gemmTile {
 		add(c, (rows-1)*ldc+panels*panelWidth)
 		frame(int64(ldc))
 		frame(int64(load))
+		frame(int64(ahead))
+		frame(int64(step))
 		s.call(fmt.Sprintf("gemm_%s_%dx%d", level, rows, panels), m)
 	}
 }
 
 // table is a level whose every function is simulated.
-func (vm *sim) table(level Level, built *[7][5]gemmTile) *table {
+func (vm *sim) table(level Level, built *tileSet) *table {
 	v := string(level)
-	var tiles [7][5]gemmTile
+	var tiles tileSet
 	for r := range tiles {
 		for p := range tiles[r] {
 			if built[r][p] != nil {

@@ -249,6 +249,7 @@ func (s *sim) scalar(m *machine, in instruction) {
 	a := in.args
 	last := a[len(a)-1]
 	switch in.op {
+	case "PREFETCHT0": // may name any address
 	case "MOVQ", "MOVL":
 		m.gpr[last.n] = s.integer(m, a[0])
 	case "ADDQ":

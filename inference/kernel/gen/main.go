@@ -28,6 +28,7 @@ func Files() map[string]string {
 	for _, v := range []vector{avx2, avx512} {
 		w := &writer{v: v}
 		w.gemm()
+		w.peak()
 		for _, k := range kernels {
 			w.elementwise(k)
 		}
