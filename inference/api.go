@@ -53,12 +53,14 @@ type Info struct {
 }
 
 // Example is one unpadded input of the network. Text: IDs and optionally Types; Embeddings, if not nil, replaces
-// the word-embedding output (T*D values). Image: Pixels (C,H,W), normalised, with their Shape.
+// the word-embedding output (T*D values). Image: Pixels (C,H,W), normalised, with their Shape. Patch writes taps over for
+// this example alone; what only the old values needed is not computed, so that a run starts there.
 type Example struct {
 	IDs, Types []int32
 	Embeddings []float32
 	Pixels     []float32
 	Shape      []int
+	Patch      map[string]Tensor
 }
 
 // Token is one position of an encoded text. Start and End count characters (code points) of the text it comes
@@ -100,11 +102,18 @@ type Target struct {
 
 // RunSpec says what to compute beside the output.
 type RunSpec struct {
-	Taps    []string          // values to return
-	Target  *Target           // scalar to report
-	Wrt     []string          // taps to differentiate the target with respect to
-	Patch   map[string]Tensor // tap -> value written instead, the same for all examples of the batch
-	Threads int               // 0 = GOMAXPROCS
+	Taps   []string // values to return
+	Target *Target  // scalar to report
+	// Targets, instead of Target, are several scalars of one quantity. Each is differentiated through the values of one
+	// forward pass, and has the bits that it has alone.
+	Targets []Target
+	Wrt     []string // taps to differentiate the target with respect to
+	// Rule replaces reverse rules in this run: "guided", "deconvolution" or "rescale" (op.FindRule). Rescale compares
+	// example i with References[i], an input of the same shape; without a rule there are no references.
+	Rule       string
+	References []Example
+	Patch      map[string]Tensor // tap -> value written instead, the same for all examples of the batch
+	Threads    int               // 0 = GOMAXPROCS
 }
 
 // Result belongs to one example. Output holds logits: (C), (T,C) for token tasks, (2,T) for question answering
@@ -114,6 +123,13 @@ type Result struct {
 	Taps   map[string]Tensor
 	Value  float64 // the target's scalar
 	Grads  map[string]Tensor
+	Each   []Pull // one for each of RunSpec.Targets
+}
+
+// Pull is one target's scalar and its gradients.
+type Pull struct {
+	Value float64
+	Grads map[string]Tensor
 }
 
 // LabelScore is one class of a classification.

@@ -9,6 +9,7 @@ import (
 
 	"vitrine/inference/family"
 	"vitrine/inference/graph"
+	"vitrine/inference/op"
 )
 
 // maxPlans bounds the compiled plans that a model keeps; the least recently used goes first.
@@ -25,6 +26,7 @@ type compiled struct {
 	wrt      []graph.ID
 	grads    []graph.ID
 	patched  map[string]graph.ID
+	paired   bool // the second half of the batch are references
 }
 
 type planCache struct {
@@ -71,28 +73,36 @@ func (c *planCache) clear() {
 	c.byKey = nil
 }
 
-// plan returns the compiled plan for a shape, a batch size and a question.
-func (m *Model) plan(k key, batch int, spec RunSpec) (*compiled, error) {
-	quantity := ""
-	if spec.Target != nil {
-		quantity = spec.Target.Quantity
-		if quantity == "" || quantity == "diff" {
-			quantity = "logit"
-		}
+// question is what a plan is compiled for.
+type question struct {
+	key
+	batch    int // references included
+	quantity string
+	taps     []string
+	wrt      []string
+	rule     *op.Rule
+	patches  []string
+	several  bool // more than one target
+}
+
+func (q *question) String() string {
+	rule := ""
+	if q.rule != nil {
+		rule = q.rule.Name
 	}
-	patches := make([]string, 0, len(spec.Patch))
-	for name := range spec.Patch {
-		patches = append(patches, name)
-	}
-	slices.Sort(patches)
-	id := fmt.Sprintf("%v|%d|%s|%q|%q|%q", k, batch, quantity, spec.Taps, spec.Wrt, patches)
+	return fmt.Sprintf("%v|%d|%s|%q|%q|%s|%q|%t", q.key, q.batch, q.quantity, q.taps, q.wrt, rule, q.patches, q.several)
+}
+
+// plan returns the compiled plan for a question.
+func (m *Model) plan(q question) (*compiled, error) {
+	id := q.String()
 	if p := m.plans.get(id); p != nil {
 		return p, nil
 	}
 	// A lean graph lacks the last layer's taps; whoever asks for one gets the full graph.
-	p, err := m.compile(k, batch, quantity, spec, patches, true)
+	p, err := m.compile(q, true)
 	if err == nil && p == nil {
-		p, err = m.compile(k, batch, quantity, spec, patches, false)
+		p, err = m.compile(q, false)
 	}
 	if err != nil {
 		return nil, err
@@ -102,47 +112,38 @@ func (m *Model) plan(k key, batch int, spec RunSpec) (*compiled, error) {
 }
 
 // compile builds and compiles one graph; nil without an error means that the lean graph lacks a name.
-func (m *Model) compile(k key, batch int, quantity string, spec RunSpec, patches []string, lean bool) (*compiled, error) {
-	built, err := m.net.Build(family.Shape{B: batch, T: k.t, C: k.c, H: k.h, W: k.w}, lean)
+func (m *Model) compile(q question, lean bool) (*compiled, error) {
+	built, err := m.net.Build(family.Shape{B: q.batch, T: q.t, C: q.c, H: q.h, W: q.w}, lean)
 	if err != nil {
 		return nil, fmt.Errorf("inference: %w", classify(err))
 	}
 	g := built.G
-	c := &compiled{built: built, output: built.Output, patched: map[string]graph.ID{}, scalar: graph.None}
+	c := &compiled{built: built, output: built.Output, patched: map[string]graph.ID{}, scalar: graph.None, paired: q.rule != nil && q.rule.Paired}
 	c.outShape = g.Shape(c.output)[1:]
-	for _, q := range []struct {
-		names []string
-		ids   *[]graph.ID
-	}{{spec.Taps, &c.taps}, {spec.Wrt, &c.wrt}, {patches, nil}} {
-		for _, name := range q.names {
-			id, ok := g.Find(name)
-			if !ok || g.Nodes[id].Int {
-				if lean {
-					return nil, nil
-				}
-				return nil, fmt.Errorf("inference: %w: this model has no value named %.80q; it has %s", ErrInput, name, examples(m.info.Taps))
-			}
-			if q.ids != nil {
-				*q.ids = append(*q.ids, id)
-			} else {
-				c.patched[name] = id
-			}
-		}
+	if ok, err := m.find(c, q, lean); !ok {
+		return nil, err
 	}
-	if k.words {
+	if q.words {
 		g.Replace(built.Words, feedWords)
 	}
 	for name, id := range c.patched {
 		g.Replace(id, feedPatch+name)
 	}
 	keep := append([]graph.ID{c.output}, c.taps...)
-	if quantity != "" {
-		c.scalar = addTarget(g, c.output, quantity)
+	var varying []string
+	if q.quantity != "" {
+		c.scalar = addTarget(g, c.output, q.quantity)
 		keep = append(keep, c.scalar)
 	}
+	if q.several {
+		varying = []string{feedIndex, feedWeight}
+	}
 	if len(c.wrt) > 0 {
-		seed := g.Input(feedSeed, batch)
+		seed := g.Input(feedSeed, q.batch)
 		tape := &graph.Tape{G: g}
+		if q.rule != nil {
+			tape.Rules = q.rule.Rules
+		}
 		if c.grads, err = tape.Backward(map[graph.ID]graph.ID{c.scalar: seed}, c.wrt); err != nil {
 			return nil, fmt.Errorf("inference: differentiating: %w", err)
 		}
@@ -152,11 +153,35 @@ func (m *Model) compile(k key, batch int, quantity string, spec RunSpec, patches
 			}
 		}
 	}
-	c.plan, err = graph.Compile(g, keep, !m.unfused)
+	c.plan, err = graph.Compile(g, keep, !m.unfused, varying...)
 	if err != nil {
 		return nil, fmt.Errorf("inference: compiling: %w", classify(err))
 	}
 	return c, nil
+}
+
+// find resolves the names of a question; not ok without an error means that the lean graph lacks one.
+func (m *Model) find(c *compiled, q question, lean bool) (ok bool, err error) {
+	for _, list := range []struct {
+		names []string
+		ids   *[]graph.ID
+	}{{q.taps, &c.taps}, {q.wrt, &c.wrt}, {q.patches, nil}} {
+		for _, name := range list.names {
+			id, ok := c.built.G.Find(name)
+			if !ok || c.built.G.Nodes[id].Int {
+				if lean {
+					return false, nil
+				}
+				return false, fmt.Errorf("inference: %w: this model has no value named %.80q; it has %s", ErrInput, name, examples(m.info.Taps))
+			}
+			if list.ids != nil {
+				*list.ids = append(*list.ids, id)
+			} else {
+				c.patched[name] = id
+			}
+		}
+	}
+	return true, nil
 }
 
 // examples names some taps for an error message.

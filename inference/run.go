@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
-	"vitrine/inference/family"
 	"vitrine/inference/graph"
 	"vitrine/inference/op"
 )
@@ -38,17 +39,9 @@ func (m *Model) Run(ctx context.Context, batch []Example, spec RunSpec) (results
 			results, err = nil, fmt.Errorf("inference: internal error: %v", r)
 		}
 	}()
-	if len(batch) == 0 || len(batch) > maxBatch {
-		return nil, fmt.Errorf("inference: %w: a batch of %d examples; 1 to %d are possible", ErrInput, len(batch), maxBatch)
-	}
-	if spec.Target == nil && len(spec.Wrt) > 0 {
-		return nil, fmt.Errorf("inference: %w: gradients need a target", ErrInput)
-	}
-	targets := make([]Target, len(batch))
-	if spec.Target != nil {
-		if targets, err = m.targets(ctx, batch, spec); err != nil {
-			return nil, err
-		}
+	r, err := m.prepare(ctx, batch, spec)
+	if err != nil {
+		return nil, err
 	}
 	groups := map[key][]int{}
 	var order []key
@@ -57,28 +50,79 @@ func (m *Model) Run(ctx context.Context, batch []Example, spec RunSpec) (results
 		if err != nil {
 			return nil, fmt.Errorf("inference: example %d: %w", i, err)
 		}
+		if r.rule != nil && r.rule.Paired {
+			if other, err := m.check(&spec.References[i]); err != nil || other != k {
+				return nil, fmt.Errorf("inference: %w: reference %d is no input of example %d's shape", ErrInput, i, i)
+			}
+		}
 		if groups[k] == nil {
 			order = append(order, k)
 		}
 		groups[k] = append(groups[k], i)
 	}
-	results = make([]Result, len(batch))
 	for _, k := range order {
-		if err := m.runGroup(ctx, k, batch, groups[k], targets, spec, results); err != nil {
+		if err := r.group(ctx, k, groups[k]); err != nil {
 			return nil, err
 		}
 	}
-	return results, nil
+	return r.results, nil
+}
+
+// request is one call of Run.
+type request struct {
+	m         *Model
+	batch     []Example
+	spec      RunSpec
+	quantity  string
+	rule      *op.Rule
+	predicted [][]int
+	results   []Result
+}
+
+// prepare checks what does not depend on the examples' shapes, and finds the predicted classes where targets need them.
+func (m *Model) prepare(ctx context.Context, batch []Example, spec RunSpec) (*request, error) {
+	if len(batch) == 0 || len(batch) > maxBatch {
+		return nil, fmt.Errorf("inference: %w: a batch of %d examples; 1 to %d are possible", ErrInput, len(batch), maxBatch)
+	}
+	r := &request{m: m, batch: batch, spec: spec, results: make([]Result, len(batch))}
+	var err error
+	if r.quantity, err = spec.quantity(); err != nil {
+		return nil, err
+	}
+	if r.quantity == "" && len(spec.Wrt) > 0 {
+		return nil, fmt.Errorf("inference: %w: gradients need a target", ErrInput)
+	}
+	if spec.Rule != "" {
+		if r.rule, err = op.FindRule(spec.Rule); err != nil {
+			return nil, fmt.Errorf("inference: %w: %w", ErrInput, err)
+		}
+	}
+	references := 0
+	if r.rule != nil && r.rule.Paired {
+		references = len(batch)
+	}
+	if len(spec.References) != references {
+		return nil, fmt.Errorf("inference: %w: %d references where rule %q takes %d", ErrInput, len(spec.References), spec.Rule, references)
+	}
+	r.predicted, err = m.predicted(ctx, batch, spec)
+	return r, err
 }
 
 // key tells apart examples that need different graphs.
 type key struct {
 	t, c, h, w int
-	words      bool // word embeddings given
+	words      bool   // word embeddings given
+	patch      string // names of the taps written over for single examples
 }
 
-// check validates one example against the model.
+// check validates one example against the model; the values of its patch wait for the graph.
 func (m *Model) check(e *Example) (key, error) {
+	k, err := m.shape(e)
+	k.patch = strings.Join(slices.Sorted(maps.Keys(e.Patch)), "\x00")
+	return k, err
+}
+
+func (m *Model) shape(e *Example) (key, error) {
 	if m.desc.Modality == "image" {
 		if len(e.Shape) != 3 || e.Shape[0] != m.desc.ImageChannels || e.Shape[1] < 1 || e.Shape[2] < 1 || e.Shape[1] > 1<<14 || e.Shape[2] > 1<<14 ||
 			graph.Size(e.Shape) != len(e.Pixels) {
@@ -112,11 +156,30 @@ func (m *Model) check(e *Example) (key, error) {
 	return key{t: t, words: e.Embeddings != nil}, nil
 }
 
-// runGroup runs examples of one shape, in chunks that keep the arena small.
-func (m *Model) runGroup(ctx context.Context, k key, batch []Example, members []int, targets []Target, spec RunSpec, results []Result) error {
+// question is what n examples of one key ask.
+func (r *request) question(k key, n int) question {
+	q := question{key: k, batch: n, quantity: r.quantity, taps: r.spec.Taps, wrt: r.spec.Wrt, rule: r.rule, several: len(r.spec.Targets) > 1}
+	if r.rule != nil && r.rule.Paired {
+		q.batch *= 2
+	}
+	names := maps.Clone(r.spec.Patch)
+	if names == nil {
+		names = map[string]Tensor{}
+	}
+	if k.patch != "" {
+		for name := range strings.SplitSeq(k.patch, "\x00") {
+			names[name] = Tensor{}
+		}
+	}
+	q.patches = slices.Sorted(maps.Keys(names))
+	return q
+}
+
+// group runs examples of one key, in chunks that keep the arena small.
+func (r *request) group(ctx context.Context, k key, members []int) error {
 	size := len(members)
 	for {
-		p, err := m.plan(k, size, spec)
+		p, err := r.m.plan(r.question(k, size))
 		if errors.Is(err, graph.ErrTooLarge) && size > 1 {
 			size /= 2
 			continue
@@ -136,11 +199,11 @@ func (m *Model) runGroup(ctx context.Context, k key, batch []Example, members []
 	}
 	for len(members) > 0 {
 		n := min(size, len(members))
-		p, err := m.plan(k, n, spec)
+		p, err := r.m.plan(r.question(k, n))
 		if err != nil {
 			return err
 		}
-		if err := m.runChunk(ctx, p, k, batch, members[:n], targets, spec, results); err != nil {
+		if err := r.chunk(ctx, p, k, members[:n]); err != nil {
 			return err
 		}
 		members = members[n:]
@@ -148,47 +211,31 @@ func (m *Model) runGroup(ctx context.Context, k key, batch []Example, members []
 	return nil
 }
 
-// runChunk fills the feeds, runs the plan and copies out what was asked for.
-func (m *Model) runChunk(ctx context.Context, p *compiled, k key, batch []Example, members []int, targets []Target, spec RunSpec, results []Result) error {
-	feeds, err := m.feeds(p, k, batch, members, spec)
+// chunk fills the feeds, runs the plan and copies out what was asked for.
+func (r *request) chunk(ctx context.Context, p *compiled, k key, members []int) error {
+	feeds, err := r.feeds(p, k, members)
 	if err != nil {
 		return err
 	}
-	if spec.Target != nil {
-		index := make([]int32, len(members)*op.Picks)
-		weight := make([]float32, len(members)*op.Picks)
-		for b, i := range members {
-			if err := m.fillTarget(targets[i], p.outShape, index[b*op.Picks:], weight[b*op.Picks:]); err != nil {
-				return err
-			}
-		}
-		seed := make([]float32, len(members))
-		for i := range seed {
-			seed[i] = 1
-		}
-		feeds[feedIndex], feeds[feedWeight], feeds[feedSeed] = graph.Value{I: index}, graph.Value{F: weight}, graph.Value{F: seed}
+	rounds, err := r.m.rounds(p, members, r.spec, r.predicted)
+	if err != nil {
+		return err
 	}
 	finite := true
-	err = p.plan.Run(ctx, feeds, spec.Threads, func(value func(graph.ID) graph.Value) {
+	err = p.plan.RunEach(ctx, feeds, rounds, r.spec.Threads, func(round int, value func(graph.ID) graph.Value) {
 		for b, i := range members {
-			r := Result{Output: p.example(value(p.output), b, p.output)}
-			finite = finite && allFinite(r.Output.Data)
-			if spec.Target != nil {
-				r.Value = float64(value(p.scalar).F[b])
+			if round == 0 {
+				r.results[i] = p.result(value, b, r.spec)
+				finite = finite && allFinite(r.results[i].Output.Data)
 			}
-			if len(spec.Taps) > 0 {
-				r.Taps = make(map[string]Tensor, len(spec.Taps))
-				for j, name := range spec.Taps {
-					r.Taps[name] = p.example(value(p.taps[j]), b, p.taps[j])
+			if r.quantity != "" {
+				pull := Pull{Value: float64(value(p.scalar).F[b]), Grads: p.gradients(value, b, r.spec)}
+				if r.spec.Target != nil {
+					r.results[i].Value, r.results[i].Grads = pull.Value, pull.Grads
+				} else {
+					r.results[i].Each = append(r.results[i].Each, pull)
 				}
 			}
-			if len(spec.Wrt) > 0 {
-				r.Grads = make(map[string]Tensor, len(spec.Wrt))
-				for j, name := range spec.Wrt {
-					r.Grads[name] = p.gradient(value, b, j)
-				}
-			}
-			results[i] = r
 		}
 	})
 	switch {
@@ -200,6 +247,30 @@ func (m *Model) runChunk(ctx context.Context, p *compiled, k key, batch []Exampl
 	return err
 }
 
+// result copies the output and the taps of example b.
+func (c *compiled) result(value func(graph.ID) graph.Value, b int, spec RunSpec) Result {
+	r := Result{Output: c.example(value(c.output), b, c.output)}
+	if len(spec.Taps) > 0 {
+		r.Taps = make(map[string]Tensor, len(spec.Taps))
+		for j, name := range spec.Taps {
+			r.Taps[name] = c.example(value(c.taps[j]), b, c.taps[j])
+		}
+	}
+	return r
+}
+
+// gradients copies the gradients of example b.
+func (c *compiled) gradients(value func(graph.ID) graph.Value, b int, spec RunSpec) map[string]Tensor {
+	if len(spec.Wrt) == 0 {
+		return nil
+	}
+	out := make(map[string]Tensor, len(spec.Wrt))
+	for j, name := range spec.Wrt {
+		out[name] = c.gradient(value, b, j)
+	}
+	return out
+}
+
 func allFinite(x []float32) bool {
 	for _, v := range x {
 		if v-v != 0 {
@@ -207,52 +278,4 @@ func allFinite(x []float32) bool {
 		}
 	}
 	return true
-}
-
-// feeds gathers the inputs of a chunk.
-func (m *Model) feeds(p *compiled, k key, batch []Example, members []int, spec RunSpec) (map[string]graph.Value, error) {
-	feeds := map[string]graph.Value{}
-	if m.desc.Modality == "image" {
-		var px []float32
-		for _, i := range members {
-			px = append(px, batch[i].Pixels...)
-		}
-		feeds[family.FeedPixels] = graph.Value{F: px}
-	} else {
-		types := make([]int32, 0, len(members)*k.t)
-		var ids []int32
-		var words []float32
-		for _, i := range members {
-			if batch[i].Types != nil {
-				types = append(types, batch[i].Types...)
-			} else {
-				types = append(types, make([]int32, k.t)...)
-			}
-			ids = append(ids, batch[i].IDs...)
-			words = append(words, batch[i].Embeddings...)
-		}
-		feeds[family.FeedTypes] = graph.Value{I: types}
-		if k.words {
-			feeds[feedWords] = graph.Value{F: words}
-		} else {
-			feeds[family.FeedIDs] = graph.Value{I: ids}
-		}
-	}
-	for name, t := range spec.Patch {
-		id := p.patched[name]
-		shape := p.callerShape(id)
-		if !slices.Equal(t.Shape, shape) || len(t.Data) != graph.Size(shape) {
-			return nil, fmt.Errorf("inference: %w: the value written to %q has shape %v (%d numbers), expected %v", ErrInput, name, t.Shape, len(t.Data), shape)
-		}
-		one := t.Data
-		if p.built.ChannelsLast[id] {
-			one = channelsLast(t.Data, shape)
-		}
-		all := make([]float32, 0, len(one)*len(members))
-		for range members {
-			all = append(all, one...)
-		}
-		feeds[feedPatch+name] = graph.Value{F: all}
-	}
-	return feeds, nil
 }

@@ -3,38 +3,61 @@ package inference
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"vitrine/inference/graph"
 	"vitrine/inference/op"
 )
 
-// targets gives every example its target; where the index is left open it is the predicted class, found by a run.
-func (m *Model) targets(ctx context.Context, batch []Example, spec RunSpec) ([]Target, error) {
-	out := make([]Target, len(batch))
-	t := *spec.Target
-	switch t.Quantity {
-	case "":
-		t.Quantity = "logit"
-	case "logit", "logprob", "prob", "diff":
-	default:
-		return nil, fmt.Errorf("inference: %w: target quantity %.20q; choose logit, logprob, prob or diff", ErrInput, t.Quantity)
+// maxTargets bounds the targets of one run.
+const maxTargets = 4096
+
+// wanted is the list of a run's targets, none or one of them for most.
+func (s *RunSpec) wanted() []Target {
+	if s.Target != nil {
+		return []Target{*s.Target}
 	}
-	if len(t.Index) > 0 {
-		for i := range out {
-			out[i] = t
+	return s.Targets
+}
+
+// quantity is what the scalar of every target is made of: logit, logprob or prob; "" without a target.
+func (s *RunSpec) quantity() (string, error) {
+	if s.Target != nil && len(s.Targets) > 0 || len(s.Targets) > maxTargets {
+		return "", fmt.Errorf("inference: %w: give one target, or a list of up to %d", ErrInput, maxTargets)
+	}
+	quantity := ""
+	for _, t := range s.wanted() {
+		q := t.Quantity
+		switch q {
+		case "", "diff":
+			q = "logit"
+		case "logit", "logprob", "prob":
+		default:
+			return "", fmt.Errorf("inference: %w: target quantity %.20q; choose logit, logprob, prob or diff", ErrInput, q)
 		}
-		return out, nil
+		if quantity != "" && q != quantity {
+			return "", fmt.Errorf("inference: %w: the targets of one run mix %s and %s; run them apart", ErrInput, quantity, q)
+		}
+		quantity = q
+	}
+	return quantity, nil
+}
+
+// predicted gives the class of each example with the highest output, if a target leaves its index open.
+func (m *Model) predicted(ctx context.Context, batch []Example, spec RunSpec) ([][]int, error) {
+	if !slices.ContainsFunc(spec.wanted(), func(t Target) bool { return len(t.Index) == 0 }) {
+		return nil, nil
 	}
 	results, err := m.Run(ctx, batch, RunSpec{Patch: spec.Patch, Threads: spec.Threads})
 	if err != nil {
 		return nil, err
 	}
+	out := make([][]int, len(batch))
 	for i, r := range results {
 		if len(r.Output.Shape) != 1 {
 			return nil, fmt.Errorf("inference: %w: this model's output has shape %v; the target must name its element", ErrInput, r.Output.Shape)
 		}
-		out[i] = t
-		out[i].Index = []int{argmax(r.Output.Data)}
+		out[i] = []int{argmax(r.Output.Data)}
 	}
 	return out, nil
 }
@@ -47,6 +70,38 @@ func argmax(x []float32) int {
 		}
 	}
 	return best
+}
+
+// rounds gives the feeds of each target: which elements of the outputs it weighs how. References are asked the same as
+// their examples.
+func (m *Model) rounds(c *compiled, members []int, spec RunSpec, predicted [][]int) ([]map[string]graph.Value, error) {
+	var out []map[string]graph.Value
+	copies := 1
+	if c.paired {
+		copies = 2
+	}
+	for _, t := range spec.wanted() {
+		n := len(members) * op.Picks
+		index, weight := make([]int32, n*copies), make([]float32, n*copies)
+		for b, i := range members {
+			t := t
+			if len(t.Index) == 0 {
+				t.Index = predicted[i]
+			}
+			if err := m.fillTarget(t, c.outShape, index[b*op.Picks:], weight[b*op.Picks:]); err != nil {
+				return nil, err
+			}
+		}
+		if c.paired {
+			copy(index[n:], index)
+			copy(weight[n:], weight)
+		}
+		out = append(out, map[string]graph.Value{feedIndex: {I: index}, feedWeight: {F: weight}})
+	}
+	if out == nil {
+		out = []map[string]graph.Value{nil}
+	}
+	return out, nil
 }
 
 // fillTarget writes a target as a sum of weighted elements of one example's output.

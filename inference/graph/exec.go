@@ -9,16 +9,51 @@ import (
 // The values are valid until read returns. Inputs are read in place and never written. The context is looked at
 // between nodes.
 func (p *Plan) Run(ctx context.Context, feeds map[string]Value, threads int, read func(value func(ID) Value)) error {
-	values := make([]Value, len(p.nodes))
+	return p.RunEach(ctx, feeds, []map[string]Value{nil}, threads, func(_ int, value func(ID) Value) { read(value) })
+}
+
+// RunEach executes the plan in rounds, which differ in the inputs that Compile was told to vary: round k adds rounds[k] to
+// feeds. What does not depend on them is computed once, in the first round, and kept. read is called after every round.
+func (p *Plan) RunEach(ctx context.Context, feeds map[string]Value, rounds []map[string]Value, threads int, read func(round int, value func(ID) Value)) error {
 	arena := p.take()
-	defer p.pool.Put(&arena)
+	defer p.give(arena)
+	values := arena.values
+	if err := p.bind(values, arena.floats, feeds); err != nil {
+		return err
+	}
+	steps := p.steps
+	for k, varying := range rounds {
+		if len(varying) > 0 {
+			if err := p.bind(values, arena.floats, varying); err != nil {
+				return err
+			}
+		}
+		for _, st := range steps {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := p.step(st.node, values, &arena.call, threads); err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		read(k, func(id ID) Value { return values[id] })
+		steps = p.steps[p.first:]
+	}
+	return nil
+}
+
+// bind gives the named inputs their values, and every computed value its place.
+func (p *Plan) bind(values []Value, arena []float32, feeds map[string]Value) error {
 	for i := range p.nodes {
 		n := &p.nodes[i]
 		switch {
 		case n.Op == inputOp:
 			v, ok := feeds[n.Name]
 			if !ok {
-				continue // not needed, or found missing below
+				continue // not needed, given before, or found missing later
 			}
 			if len(v.F)+len(v.I) != Size(n.Shape) || (v.I != nil) != n.Int {
 				return fmt.Errorf("graph: input %q: %d values for shape %v", n.Name, len(v.F)+len(v.I), n.Shape)
@@ -31,31 +66,19 @@ func (p *Plan) Run(ctx context.Context, feeds map[string]Value, threads int, rea
 			values[i] = Value{Shape: n.Shape, F: arena[s.off : s.off+s.n : s.off+s.n]}
 		}
 	}
-	var in [8]Value
-	for _, st := range p.steps {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n := &p.nodes[st.node]
-		args := in[:0]
-		for _, id := range n.In {
-			if values[id].F == nil && values[id].I == nil {
-				return fmt.Errorf("graph: input %q is missing", p.nodes[id].Name)
-			}
-			args = append(args, values[id])
-		}
-		n.Op.Run(&Call{Attrs: n.Attrs, In: args, Out: values[st.node].F, Shape: n.Shape, Threads: threads})
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	read(func(id ID) Value { return values[id] })
 	return nil
 }
 
-func (p *Plan) take() []float32 {
-	if a, ok := p.pool.Get().(*[]float32); ok {
-		return *a
+func (p *Plan) step(id ID, values []Value, c *Call, threads int) error {
+	n := &p.nodes[id]
+	in := c.In[:0]
+	for _, id := range n.In {
+		if values[id].F == nil && values[id].I == nil {
+			return fmt.Errorf("graph: input %q is missing", p.nodes[id].Name)
+		}
+		in = append(in, values[id])
 	}
-	return make([]float32, p.arena)
+	*c = Call{Attrs: n.Attrs, In: in, Out: values[id].F, Shape: n.Shape, Threads: threads}
+	n.Op.Run(c)
+	return nil
 }

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"sync"
 )
@@ -16,6 +17,7 @@ type Plan struct {
 	root    []ID   // views share the buffer of their root
 	arena   int    // floats
 	outputs []ID
+	first   int // steps from here on depend on the inputs that vary between the rounds of a run
 	pool    sync.Pool
 }
 
@@ -27,8 +29,9 @@ type span struct{ off, n int }
 const alignment = 16
 
 // Compile fuses, orders and places the nodes that outputs need. Fuse false leaves the graph as built (tests
-// compare the two). The graph must not be changed afterwards.
-func Compile(g *Graph, outputs []ID, fuse bool) (*Plan, error) {
+// compare the two). The inputs named in varying may differ between the rounds of one run (RunEach). The graph must not be
+// changed afterwards.
+func Compile(g *Graph, outputs []ID, fuse bool, varying ...string) (*Plan, error) {
 	if g.err != nil {
 		return nil, g.err
 	}
@@ -46,7 +49,38 @@ func Compile(g *Graph, outputs []ID, fuse bool) (*Plan, error) {
 			p.steps = append(p.steps, step{ID(i)})
 		}
 	}
+	p.first = len(p.steps)
+	if len(varying) > 0 {
+		p.divide(varying)
+	}
 	return p, p.layout()
+}
+
+// divide puts the steps that do not depend on the varying inputs first; each part keeps its order.
+func (p *Plan) divide(varying []string) {
+	varies := make([]bool, len(p.nodes))
+	for i := range p.nodes {
+		n := &p.nodes[i]
+		varies[i] = n.Op == inputOp && slices.Contains(varying, n.Name)
+		for _, in := range n.In {
+			varies[i] = varies[i] || varies[in]
+		}
+	}
+	slices.SortStableFunc(p.steps, func(a, b step) int {
+		switch {
+		case varies[a.node] == varies[b.node]:
+			return 0
+		case varies[b.node]:
+			return -1
+		}
+		return 1
+	})
+	p.first, _ = slices.BinarySearchFunc(p.steps, true, func(s step, _ bool) int {
+		if varies[s.node] {
+			return 1
+		}
+		return -1
+	})
 }
 
 // Bytes is the memory one run takes, inputs excluded.
@@ -55,12 +89,20 @@ func (p *Plan) Bytes() int64 { return int64(p.arena) * 4 }
 // Steps is the number of kernels one run calls.
 func (p *Plan) Steps() int { return len(p.steps) }
 
-// layout gives every computed value its span. A span is free again after the last step that reads it.
+// layout gives every computed value its span. A span is free again after the last step that reads it; what every round
+// reads stays.
 func (p *Plan) layout() error {
 	last := make(map[ID]int, len(p.steps))
+	made := make(map[ID]int, len(p.steps))
 	for s, st := range p.steps {
+		made[st.node] = s
 		for _, in := range p.nodes[st.node].In {
-			last[p.root[in]] = s
+			r := p.root[in]
+			if at, ok := made[r]; ok && at < p.first && s >= p.first {
+				last[r] = math.MaxInt
+			} else {
+				last[r] = s
+			}
 		}
 	}
 	for _, id := range p.outputs {
