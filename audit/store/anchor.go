@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/oklog/ulid/v2"
 	"gorm.io/gorm"
@@ -51,7 +50,7 @@ func (l *Log) readAnchor() (c audit.Checkpoint, ok bool, err error) {
 	if err != nil {
 		return c, false, err
 	}
-	if c, err = audit.OpenCheckpoint(data, l.verify); err != nil {
+	if c, err = l.keys.Load().open(data); err != nil {
 		return c, false, fmt.Errorf("the file %s does not hold a checkpoint of this log; if it was damaged by accident, remove it: %w", filepath.Base(l.anchorFile()), err)
 	}
 	return c, true, nil
@@ -65,10 +64,15 @@ func (l *Log) open(ctx context.Context) error {
 	if err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
 		return err
 	}
-	if err := l.openKey(!exists); err != nil {
+	if exists {
+		if err := l.settle(row); err != nil {
+			return err
+		}
+	}
+	if err := l.openKey(ctx, !exists); err != nil {
 		return err
 	}
-	if exists && row.VerifierKey != l.signer.VerifierKey {
+	if exists && row.VerifierKey != l.VerifierKey() {
 		return fmt.Errorf("the key file %s belongs to another log than the database: %w", filepath.Base(l.keyFile()), audit.ErrKey)
 	}
 	anchor, ok, err := l.readAnchor()
@@ -96,28 +100,15 @@ func (l *Log) open(ctx context.Context) error {
 	return nil
 }
 
-func (l *Log) openKey(may bool) error {
+func (l *Log) openKey(ctx context.Context, may bool) error {
 	s, err := audit.OpenSigner(l.keyFile(), may)
 	if err != nil {
 		return err
 	}
-	if err := l.use(s); err != nil {
+	if err := l.use(ctx, s); err != nil {
 		return err
 	}
-	// The public half stands beside it, for whoever is to check packs.
-	public := strings.TrimSuffix(l.keyFile(), ".key") + ".pub"
-	if data, err := os.ReadFile(public); err != nil || string(data) != s.VerifierKey+"\n" {
-		if err := os.WriteFile(public, []byte(s.VerifierKey+"\n"), 0o600); err != nil {
-			return fmt.Errorf("writing the public key: %w", err)
-		}
-	}
-	return nil
-}
-
-func (l *Log) use(s *audit.Signer) (err error) {
-	l.signer = s
-	l.verify, err = s.Verifier()
-	return err
+	return l.writePublic(s)
 }
 
 // rolledBack says whether the database is behind the anchor or beside it.
@@ -145,7 +136,7 @@ func (l *Log) rolledBack(ctx context.Context, anchor audit.Checkpoint) (bool, er
 // create starts a log with its first event.
 func (l *Log) create(ctx context.Context) error {
 	head := audit.Checkpoint{Origin: l.Origin(), Root: audit.EmptyRoot(), Time: l.o.Now()}
-	signed, err := head.Sign(l.signer)
+	signed, err := head.Sign(l.Signer())
 	if err != nil {
 		return err
 	}
@@ -172,7 +163,7 @@ func (l *Log) restart(ctx context.Context, exists bool, size, signedSize int64) 
 			return err
 		}
 	}
-	if err := l.openKey(true); err != nil {
+	if err := l.openKey(ctx, true); err != nil {
 		return err
 	}
 	if !exists {
@@ -184,7 +175,7 @@ func (l *Log) restart(ctx context.Context, exists bool, size, signedSize int64) 
 	if err != nil {
 		return err
 	}
-	signed, err := head.Sign(l.signer)
+	signed, err := head.Sign(l.Signer())
 	if err != nil {
 		return err
 	}

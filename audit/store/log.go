@@ -77,8 +77,7 @@ type Options struct {
 type Log struct {
 	db     DB
 	o      Options
-	signer *audit.Signer
-	verify note.Verifier
+	keys   atomic.Pointer[ring]
 	halted error // set once in Open: why nothing may be signed
 
 	wake    chan struct{}
@@ -123,19 +122,19 @@ func Open(ctx context.Context, d DB, o Options) (*Log, error) {
 func (l *Log) keyFile() string { return filepath.Join(l.o.KeysDir, "log-"+l.o.Workspace+".key") }
 
 // Origin is the log's name: the first line of its checkpoints.
-func (l *Log) Origin() string { return l.signer.Name() }
+func (l *Log) Origin() string { return l.keys.Load().signer.Name() }
 
 // ID is the random last part of the origin, as in /log/{id}/.
 func (l *Log) ID() string { return l.Origin()[strings.LastIndexByte(l.Origin(), '/')+1:] }
 
 // VerifierKey is the log's public key, one line without a newline.
-func (l *Log) VerifierKey() string { return l.signer.VerifierKey }
+func (l *Log) VerifierKey() string { return l.keys.Load().signer.VerifierKey }
 
 // Verifier checks the log's signatures.
-func (l *Log) Verifier() note.Verifier { return l.verify }
+func (l *Log) Verifier() note.Verifier { return l.keys.Load().verify }
 
 // Signer signs what belongs to the log, such as the manifest of an evidence pack.
-func (l *Log) Signer() note.Signer { return l.signer }
+func (l *Log) Signer() note.Signer { return l.keys.Load().signer }
 
 // Workspace is whose log it is.
 func (l *Log) Workspace() string { return l.o.Workspace }
@@ -177,7 +176,7 @@ func (l *Log) Append(ctx context.Context, e audit.Event) (audit.Promise, error) 
 	if err != nil {
 		return audit.Promise{}, err
 	}
-	p, err := audit.NewPromise(e.ID, audit.LeafHash(row.Leaf), at, l.signer)
+	p, err := audit.NewPromise(e.ID, audit.LeafHash(row.Leaf), at, l.Signer())
 	if err != nil {
 		return audit.Promise{}, err
 	}

@@ -22,7 +22,7 @@ func (l *Log) Checkpoint(ctx context.Context) (audit.Checkpoint, []byte, error) 
 	if err := l.db.Read(ctx).Where("workspace = ?", l.o.Workspace).Take(&row).Error; err != nil {
 		return audit.Checkpoint{}, nil, fmt.Errorf("audit/store: reading the head: %w", err)
 	}
-	c, err := audit.OpenCheckpoint(row.Checkpoint, l.verify)
+	c, err := l.keys.Load().open(row.Checkpoint)
 	if err != nil {
 		return c, nil, fmt.Errorf("audit/store: %w: %w", ErrDamaged, err)
 	}
@@ -64,8 +64,9 @@ func (l *Log) Receipt(ctx context.Context, eventID string) (audit.Receipt, error
 	if err != nil {
 		return audit.Receipt{}, err
 	}
-	// Ed25519 is deterministic: the same promise as at the time of the action.
-	p, err := audit.NewPromise(e.Event.ID, e.Hash, at, l.signer)
+	// Ed25519 is deterministic: the same promise as at the time of the action, or
+	// the one that the present key makes in place of a retired one.
+	p, err := audit.NewPromise(e.Event.ID, e.Hash, at, l.Signer())
 	if err != nil {
 		return audit.Receipt{}, err
 	}

@@ -73,4 +73,7 @@ func init() {
 	db.RegisterMigration(20, "audit log", func(tx *gorm.DB) error {
 		return tx.Migrator().CreateTable(&eventRow{}, &logRow{}, &checkpointRow{}, &tileRow{})
 	})
+	db.RegisterMigration(21, "retired log keys, witnessed checkpoints", func(tx *gorm.DB) error {
+		return tx.Migrator().CreateTable(&keyRow{}, &witnessedRow{}, &seenRow{})
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
 	"gorm.io/gorm"
 
 	"vitrine/audit"
@@ -71,42 +72,49 @@ func (l *Log) pending(ctx context.Context) (int, error) {
 func (l *Log) sequence(ctx context.Context) error {
 	var head audit.Checkpoint
 	var signed []byte
-	err := l.db.Write(ctx, func(ctx context.Context) error {
-		tx := l.db.Tx(ctx)
-		old, err := l.head(tx)
-		if err != nil {
-			return err
-		}
-		var rows []eventRow
-		if err := tx.Select("id", "leaf", "leaf_hash").Where("workspace = ? AND idx IS NULL", l.o.Workspace).Order("id").Limit(batch).Find(&rows).Error; err != nil {
-			return err
-		}
-		if len(rows) == 0 {
-			return nil
-		}
-		h := l.hashes(ctx)
-		if err := h.matches(old); err != nil {
-			return err
-		}
-		for i, r := range rows {
-			if err := l.place(tx, h, r, old.Size+int64(i)); err != nil {
-				return err
-			}
-		}
-		size := old.Size + int64(len(rows))
-		if err := h.save(tx, old.Size, size); err != nil {
-			return err
-		}
-		if head, err = h.checkpoint(size, l.after(old.Time)); err != nil {
-			return err
-		}
-		signed, err = l.swap(tx, old, head)
+	err := l.db.Write(ctx, func(ctx context.Context) (err error) {
+		_, head, signed, err = l.sequenceIn(ctx)
 		return err
 	})
 	if err == nil && signed != nil {
 		l.remember(head, signed)
 	}
 	return err
+}
+
+// sequenceIn does the work of sequence in the transaction of ctx. It returns how many
+// events it included, and nothing else where there were none.
+func (l *Log) sequenceIn(ctx context.Context) (n int, head audit.Checkpoint, signed []byte, err error) {
+	tx := l.db.Tx(ctx)
+	old, err := l.head(tx)
+	if err != nil {
+		return 0, head, nil, err
+	}
+	var rows []eventRow
+	if err := tx.Select("id", "leaf", "leaf_hash").Where("workspace = ? AND idx IS NULL", l.o.Workspace).Order("id").Limit(batch).Find(&rows).Error; err != nil {
+		return 0, head, nil, err
+	}
+	if len(rows) == 0 {
+		return 0, head, nil, nil
+	}
+	h := l.hashes(ctx)
+	if err := h.matches(old); err != nil {
+		return 0, head, nil, err
+	}
+	for i, r := range rows {
+		if err := l.place(tx, h, r, old.Size+int64(i)); err != nil {
+			return 0, head, nil, err
+		}
+	}
+	size := old.Size + int64(len(rows))
+	if err := h.save(tx, old.Size, size); err != nil {
+		return 0, head, nil, err
+	}
+	if head, err = h.checkpoint(size, l.after(old.Time)); err != nil {
+		return 0, head, nil, err
+	}
+	signed, err = l.swap(tx, old, head, l.Signer())
+	return len(rows), head, signed, err
 }
 
 // place marks one event as entry n.
@@ -134,7 +142,10 @@ func (l *Log) head(tx *gorm.DB) (audit.Checkpoint, error) {
 	if err := tx.Where("workspace = ?", l.o.Workspace).Take(&row).Error; err != nil {
 		return audit.Checkpoint{}, fmt.Errorf("reading the log's head: %w", err)
 	}
-	c, err := audit.OpenCheckpoint(row.Checkpoint, l.verify)
+	if err := l.refresh(tx, row); err != nil {
+		return audit.Checkpoint{}, err
+	}
+	c, err := l.keys.Load().open(row.Checkpoint)
 	if err != nil {
 		return c, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
@@ -167,8 +178,8 @@ func (l *Log) after(t time.Time) time.Time {
 }
 
 // swap signs a new head and puts it in place of the old one.
-func (l *Log) swap(tx *gorm.DB, old, now audit.Checkpoint) ([]byte, error) {
-	signed, err := now.Sign(l.signer)
+func (l *Log) swap(tx *gorm.DB, old, now audit.Checkpoint, by note.Signer) ([]byte, error) {
+	signed, err := now.Sign(by)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +218,7 @@ func (l *Log) signIdle() {
 		}
 		head = old
 		head.Time = l.after(old.Time)
-		signed, err = l.swap(tx, old, head)
+		signed, err = l.swap(tx, old, head, l.Signer())
 		return err
 	})
 	if err == nil {

@@ -320,7 +320,7 @@ func (c *checker) matchHead(row checkpointRow) {
 	if row.Origin != c.log.Origin() {
 		return // signed by a key retired after a restore
 	}
-	p, err := audit.OpenCheckpoint(row.Note, c.log.verify)
+	p, err := c.log.keys.Load().open(row.Note)
 	switch {
 	case err != nil || p.Size != row.Size || audit.FormatTime(p.Time) != row.Time:
 		c.h.add(CheckpointBad, row.Size-1, fmt.Sprintf("the checkpoint of size %d was altered", row.Size))
