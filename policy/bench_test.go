@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -60,5 +61,36 @@ func BenchmarkCompile10000(b *testing.B) {
 		if _, err := Compile(1, rules, nil); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkWorkspaces holds 1,000 workspaces of 100 rules that have each
+// answered every role and action, and reports the memory they keep.
+func BenchmarkWorkspaces(b *testing.B) {
+	for b.Loop() {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		held := make([]*Snapshot, 1000)
+		for i := range held {
+			rules := benchRules(100, len(Actions))
+			for j := range rules {
+				rules[j].Workspace, rules[j].Object = fmt.Sprintf("w%d", i), "*"
+			}
+			s, err := Compile(1, rules, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, role := range Roles {
+				for _, a := range Actions {
+					s.Decide(Request{Workspace: s.workspace, Subject: Subject{ID: "user:x", Roles: []string{role}}, Action: a, Object: "model:m", Context: Context{Purpose: "audit"}})
+				}
+			}
+			held[i] = s
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/1e6, "MB")
+		runtime.KeepAlive(held)
 	}
 }

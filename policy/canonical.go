@@ -22,13 +22,15 @@ const maxBytes = 64 << 20
 // ErrSnapshot is wrapped by every error about snapshot bytes.
 var ErrSnapshot = errors.New("policy: invalid snapshot")
 
+// document and the types in it name their members in the order of RFC 8785, so
+// that encoding/json writes the canonical form at once.
 type document struct {
 	Format    string     `json:"format"`
-	Workspace string     `json:"workspace"`
-	Version   int64      `json:"version"`
+	Groups    []Grouping `json:"groups"`
 	Model     string     `json:"model"`
 	Rules     []Rule     `json:"rules"`
-	Groups    []Grouping `json:"groups"`
+	Version   int64      `json:"version"`
+	Workspace string     `json:"workspace"`
 }
 
 // seal computes bytes and hash.
@@ -37,12 +39,19 @@ func (s *Snapshot) seal() error {
 	if doc.Groups == nil {
 		doc.Groups = []Grouping{}
 	}
-	raw, err := json.Marshal(doc)
-	if err != nil {
+	var raw bytes.Buffer
+	enc := json.NewEncoder(&raw)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(doc); err != nil {
 		return fmt.Errorf("policy: encoding: %w", err)
 	}
-	if s.bytes, err = jcs.Transform(raw); err != nil {
-		return fmt.Errorf("policy: canonical form: %w", err)
+	s.bytes = bytes.TrimSuffix(raw.Bytes(), []byte("\n"))
+	// The line and paragraph separators are all that encoding/json escapes and RFC 8785 does not.
+	if bytes.Contains(s.bytes, []byte(`\u202`)) {
+		var err error
+		if s.bytes, err = jcs.Transform(s.bytes); err != nil {
+			return fmt.Errorf("policy: canonical form: %w", err)
+		}
 	}
 	sum := sha256.Sum256(s.bytes)
 	s.hash = hex.EncodeToString(sum[:])

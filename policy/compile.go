@@ -30,8 +30,9 @@ type compiledRule struct {
 	cond   condition
 }
 
-// compileRule checks one rule and returns it in canonical form.
-func compileRule(r Rule) (compiledRule, error) {
+// compileRule checks one rule and returns it in canonical form. Conditions that
+// known holds by their text are not parsed again; new ones are added to it.
+func compileRule(r Rule, known map[string]condition) (compiledRule, error) {
 	fail := func(format string, args ...any) (compiledRule, error) {
 		return compiledRule{}, fmt.Errorf("%w %s: %s", ErrRule, quote(r.ID), fmt.Sprintf(format, args...))
 	}
@@ -57,9 +58,12 @@ func compileRule(r Rule) (compiledRule, error) {
 	if err != nil {
 		return fail("%v", err)
 	}
-	cond, err := compileCondition(r.Condition)
-	if err != nil {
-		return fail("%v", err)
+	cond, seen := known[r.Condition]
+	if !seen {
+		if cond, err = compileCondition(r.Condition); err != nil {
+			return fail("%v", err)
+		}
+		known[r.Condition] = cond
 	}
 	if err := r.Obligations.check(); err != nil {
 		return fail("%v", err)
@@ -92,8 +96,9 @@ func compileRules(rules []Rule) ([]compiledRule, error) {
 	}
 	out := make([]compiledRule, 0, len(rules))
 	seen := make(map[string]bool, len(rules))
+	conds := map[string]condition{}
 	for _, r := range rules {
-		c, err := compileRule(r)
+		c, err := compileRule(r, conds)
 		if err != nil {
 			return nil, err
 		}

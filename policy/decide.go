@@ -61,20 +61,9 @@ func (s *Snapshot) matching(r Request, principals map[string]string) (matched []
 	if r.Workspace != s.workspace {
 		return nil, true
 	}
-	p, err := s.partFor(r.Action, r.Object, principals)
-	if err != nil {
-		return nil, false
-	}
-	if p == nil {
-		return nil, true
-	}
-	allowed, err := s.enforce(p, r)
-	if err != nil {
-		return nil, false
-	}
-	var allow, deny []*compiledRule
-	for _, rule := range p.rules {
-		if !rule.cond.holds(r.Context) {
+	var allow, deny, deciding []*compiledRule
+	for _, rule := range s.byAction[r.Action] {
+		if _, in := principals[rule.Subject]; !in || !rule.object.match(r.Object) || !rule.cond.holds(r.Context) {
 			continue
 		}
 		if rule.Effect == EffectDeny {
@@ -83,7 +72,19 @@ func (s *Snapshot) matching(r Request, principals map[string]string) (matched []
 			allow = append(allow, rule)
 		}
 	}
-	if allowed != (len(deny) == 0 && len(allow) > 0) {
+	// Of rules with one effect the second changes no answer.
+	for _, rules := range [][]*compiledRule{deny, allow} {
+		deciding = append(deciding, rules[:min(1, len(rules))]...)
+	}
+	if len(deciding) == 0 {
+		return nil, true
+	}
+	p, err := s.partFor(deciding...)
+	if err != nil {
+		return nil, false
+	}
+	allowed, err := s.enforce(p, r)
+	if err != nil || allowed != (len(deny) == 0) {
 		return nil, false
 	}
 	if len(deny) > 0 {

@@ -41,8 +41,9 @@ func Lint(rules []Rule, groups []Grouping) []Issue {
 		issues = append(issues, Issue{severity, code, rule, message})
 	}
 	var sound []compiledRule
+	conds := map[string]condition{}
 	for _, r := range rules {
-		c, err := compileRule(r)
+		c, err := compileRule(r, conds)
 		if err != nil {
 			add(SeverityError, LintInvalid, r.ID, err.Error())
 			continue
@@ -55,8 +56,15 @@ func Lint(rules []Rule, groups []Grouping) []Issue {
 	if len(rules) == 0 {
 		add(SeverityWarning, LintEmpty, "", "a policy without rules denies everything")
 	}
-	for i, r := range sound {
-		issues = append(issues, lintRule(r, sound[:i], groups)...)
+	first := map[[5]string]string{}
+	for _, r := range sound {
+		issues = append(issues, lintRule(r, groups)...)
+		key := [5]string{r.Subject, string(r.Action), r.Object, r.Condition, r.Effect}
+		if other, twice := first[key]; twice {
+			add(SeverityWarning, LintDuplicate, r.ID, fmt.Sprintf("rule %s says the same as %s; the stricter obligations of both apply", r.ID, other))
+			continue
+		}
+		first[key] = r.ID
 	}
 	if len(issues) == 0 || !HasErrors(issues) {
 		s, err := Compile(0, rules, groups)
@@ -75,7 +83,7 @@ func HasErrors(issues []Issue) bool {
 	return slices.ContainsFunc(issues, func(i Issue) bool { return i.Severity == SeverityError })
 }
 
-func lintRule(r compiledRule, before []compiledRule, groups []Grouping) []Issue {
+func lintRule(r compiledRule, groups []Grouping) []Issue {
 	var out []Issue
 	warn := func(code, format string, args ...any) {
 		out = append(out, Issue{SeverityWarning, code, r.ID, fmt.Sprintf(format, args...)})
@@ -95,11 +103,6 @@ func lintRule(r compiledRule, before []compiledRule, groups []Grouping) []Issue 
 	if kind, name, _ := splitSubject(r.Subject); kind == "role" && !KnownRole(name) &&
 		!slices.ContainsFunc(groups, func(g Grouping) bool { return g.Role == r.Subject || g.Member == r.Subject }) {
 		warn(LintUnknownRole, "rule %s is for %s, which nobody can have", r.ID, r.Subject)
-	}
-	for _, o := range before {
-		if o.Subject == r.Subject && o.Action == r.Action && o.Object == r.Object && o.Condition == r.Condition && o.Effect == r.Effect {
-			warn(LintDuplicate, "rule %s says the same as %s; the stricter obligations of both apply", r.ID, o.ID)
-		}
 	}
 	return out
 }

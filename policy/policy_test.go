@@ -96,7 +96,7 @@ func TestAllRolesTogether(t *testing.T) {
 
 func TestSubjectsThatMustNotInherit(t *testing.T) {
 	rules, _ := Default("w1")
-	s, err := Compile(1, rules, []Grouping{{"w1", "role:lead", "role:admin"}, {"w1", "user:boss", "role:lead"}})
+	s, err := Compile(1, rules, []Grouping{{Workspace: "w1", Member: "role:lead", Role: "role:admin"}, {Workspace: "w1", Member: "user:boss", Role: "role:lead"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestCompileRefuses(t *testing.T) {
 func TestRoleGraph(t *testing.T) {
 	chain := func(n int) (out []Grouping) {
 		for i := range n {
-			out = append(out, Grouping{"w1", fmt.Sprintf("role:a%02d", i), fmt.Sprintf("role:a%02d", i+1)})
+			out = append(out, Grouping{Workspace: "w1", Member: fmt.Sprintf("role:a%02d", i), Role: fmt.Sprintf("role:a%02d", i+1)})
 		}
 		return out
 	}
@@ -320,7 +320,7 @@ func TestObligationsCombine(t *testing.T) {
 	r := Request{Workspace: "w1", Subject: Subject{ID: "user:x", Roles: []string{"reviewer", "analyst"}}, Action: Explain, Object: "model:m"}
 	d := s.Decide(r)
 	got, _ := json.Marshal(d.Obligations)
-	want := `{"mask":["email","iban","phone"],"explanation_level":"signs","methods":["saliency"],"forbid_methods":["attention"],"round":2}`
+	want := `{"explanation_level":"signs","forbid_methods":["attention"],"mask":["email","iban","phone"],"methods":["saliency"],"round":2}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -11,23 +11,23 @@ const (
 // of condition.go, Effect "allow" or "deny". Obligations count only where the
 // effect is allow. Title is one plain sentence for people.
 type Rule struct {
-	ID          string      `json:"id"`
-	Workspace   string      `json:"workspace"`
-	Subject     string      `json:"subject"`
-	Object      string      `json:"object"`
 	Action      Action      `json:"action"`
 	Condition   string      `json:"condition"`
 	Effect      string      `json:"effect"`
+	ID          string      `json:"id"`
+	Object      string      `json:"object"`
 	Obligations Obligations `json:"obligations"`
+	Subject     string      `json:"subject"`
 	Title       string      `json:"title"`
+	Workspace   string      `json:"workspace"`
 }
 
 // Grouping makes Member inherit everything of Role: Member is a role, user or
 // key with its kind, Role is a role with its kind.
 type Grouping struct {
-	Workspace string `json:"workspace"`
 	Member    string `json:"member"`
 	Role      string `json:"role"`
+	Workspace string `json:"workspace"`
 }
 
 // Subject asks for something. ID carries its kind: "user:01J…", "key:01J…",

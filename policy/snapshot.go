@@ -16,10 +16,10 @@ import (
 var modelText string
 
 // Snapshot is an immutable compiled policy of one workspace, safe for
-// concurrent use. Rules are indexed by action, then by the principals the
-// subject counts as and by object; the rules left become one small Casbin
-// enforcer, made on first use and kept, which decides on all five parts of the
-// matcher again.
+// concurrent use. Rules are indexed by action; of those that cover the request
+// the ones that can decide it (the first deny rule and the first allow rule)
+// become one small Casbin enforcer, made on first use and kept, which decides on
+// all five parts of the matcher again.
 type Snapshot struct {
 	workspace string
 	version   int64
@@ -38,14 +38,13 @@ type Snapshot struct {
 	parts map[string]*part // by the ids of their rules, at most maxParts
 }
 
-// part is a set of rules with the enforcer over exactly these.
+// part is the enforcer over exactly the rules that decide a request.
 type part struct {
-	rules    []*compiledRule
 	subject  string // stands for the set of principals in the enforcer
 	enforcer *casbin.Enforcer
 }
 
-const maxParts = 512
+const maxParts = 128
 
 // Compile checks rules and groups and makes a snapshot of them. All must name
 // one workspace. It refuses, with ErrRule, whatever Casbin would silently
@@ -91,20 +90,12 @@ func (s *Snapshot) join(w string) error {
 	return nil
 }
 
-// partFor returns the part for the rules of an action that name one of the
-// principals and cover the object; nil when there is none.
-func (s *Snapshot) partFor(action Action, object string, principals map[string]string) (*part, error) {
-	var rules []*compiledRule
+// partFor returns the part over the rules that decide, made on first use.
+func (s *Snapshot) partFor(rules ...*compiledRule) (*part, error) {
 	var key strings.Builder
-	for _, r := range s.byAction[action] {
-		if _, ok := principals[r.Subject]; ok && r.object.match(object) {
-			rules = append(rules, r)
-			key.WriteString(r.ID)
-			key.WriteByte(' ')
-		}
-	}
-	if len(rules) == 0 {
-		return nil, nil
+	for _, r := range rules {
+		key.WriteString(r.ID)
+		key.WriteByte(' ')
 	}
 	s.mu.RLock()
 	p := s.parts[key.String()]
@@ -147,10 +138,8 @@ func (s *Snapshot) newPart(rules []*compiledRule) (*part, error) {
 		names[r.Subject] = true
 		rows = append(rows, []string{r.Subject, r.Workspace, r.Object, string(r.Action), r.Condition, r.Effect})
 	}
-	p := &part{rules: rules, subject: strings.Join(slices.Sorted(maps.Keys(names)), " "), enforcer: e}
-	// A second row with the same values decides nothing more; matching() still
-	// names both rules.
-	if err := m.AddPolicies("p", "p", unique(rows)); err != nil {
+	p := &part{subject: strings.Join(slices.Sorted(maps.Keys(names)), " "), enforcer: e}
+	if err := m.AddPolicies("p", "p", rows); err != nil {
 		return nil, fmt.Errorf("policy: adding rules: %w", err)
 	}
 	rm := e.GetNamedRoleManager("g")
@@ -160,19 +149,6 @@ func (s *Snapshot) newPart(rules []*compiledRule) (*part, error) {
 		}
 	}
 	return p, nil
-}
-
-func unique(rows [][]string) [][]string {
-	seen := map[string]bool{}
-	var out [][]string
-	for _, r := range rows {
-		k := strings.Join(r, "\x00")
-		if !seen[k] {
-			seen[k] = true
-			out = append(out, r)
-		}
-	}
-	return out
 }
 
 // matchObject is the matcher's object(r.obj, p.obj).
