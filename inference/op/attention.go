@@ -40,54 +40,34 @@ func fuseAttention(g *graph.Graph, id graph.ID, free func(graph.ID) bool) bool {
 		return false
 	}
 	ctx := &g.Nodes[n.In[0]]
-	if ctx.Op.Name != "matmul" || *ctx.Attrs.(*MatMul) != (MatMul{}) || !free(ctx.In[0]) || !free(ctx.In[1]) {
+	if ctx.Op.Name != "matmul" || !free(ctx.In[0]) {
 		return false
 	}
-	probs, v := &g.Nodes[ctx.In[0]], &g.Nodes[ctx.In[1]]
-	if probs.Op.Name != "softmax" || v.Op.Name != "split_heads" || !free(probs.In[0]) {
+	probs := &g.Nodes[ctx.In[0]]
+	if probs.Op.Name != "softmax" || !free(probs.In[0]) {
 		return false
 	}
 	scores := &g.Nodes[probs.In[0]]
-	if scores.Op.Name != "matmul" || *scores.Attrs.(*MatMul) != (MatMul{TransB: true}) || !free(scores.In[0]) || !free(scores.In[1]) {
+	if scores.Op.Name != "matmul" {
 		return false
 	}
-	q, k := &g.Nodes[scores.In[0]], &g.Nodes[scores.In[1]]
-	if q.Op.Name != "split_heads" || k.Op.Name != "split_heads" {
+	// The matmuls have taken their operands' heads in place before (fuseSplitHeads).
+	f, last := *scores.Attrs.(*MatMul), *ctx.Attrs.(*MatMul)
+	h := f.HeadsA
+	if h == 0 || f != (MatMul{TransB: true, HeadsA: h, HeadsB: h}) || last != (MatMul{HeadsB: h}) {
 		return false
 	}
-	a := &Attention{H: q.Attrs.(*Heads).H, Scale: probs.Attrs.(*Softmax).Scale}
-	g.Rewrite(id, "attention", a, q.In[0], k.In[0], v.In[0])
+	g.Rewrite(id, "attention", &Attention{H: h, Scale: probs.Attrs.(*Softmax).Scale}, scores.In[0], scores.In[1], ctx.In[1])
 	return true
 }
 
 func runAttention(c *graph.Call) {
 	a := c.Attrs.(*Attention)
 	q, k, v := c.In[0], c.In[1], c.In[2]
-	b, tq, tk, width := q.Shape[0], q.Shape[1], k.Shape[1], q.Shape[2]
-	d := width / a.H
-	kernel.Parallel(c.Threads, b*a.H, func(u int) {
-		i, h := u/a.H, u%a.H
-		s := scratch(2*tq*d + 2*tk*d + tq*tk)
-		defer release(s)
-		buf := *s
-		part := func(n int) []float32 {
-			p := buf[:n:n]
-			buf = buf[n:]
-			return p
-		}
-		qh, kh, vh, oh, w := part(tq*d), part(tk*d), part(tk*d), part(tq*d), part(tq*tk)
-		for t := range tq {
-			copy(qh[t*d:(t+1)*d], q.F[(i*tq+t)*width+h*d:][:d])
-		}
-		for t := range tk {
-			copy(kh[t*d:(t+1)*d], k.F[(i*tk+t)*width+h*d:][:d])
-			copy(vh[t*d:(t+1)*d], v.F[(i*tk+t)*width+h*d:][:d])
-		}
-		kernel.MatMul(1, 1, tq, tk, d, qh, kh, w, false, true)
-		kernel.Softmax(1, tq, tk, w, w, a.Scale)
-		kernel.MatMul(1, 1, tq, d, tk, w, vh, oh, false, false)
-		for t := range tq {
-			copy(c.Out[(i*tq+t)*width+h*d:][:d], oh[t*d:(t+1)*d])
-		}
-	})
+	d := q.Shape[2] / a.H
+	in := func(x graph.Value) kernel.Batch {
+		return matrices(x.F, []int{x.Shape[1], d}, a.H, a.H, false)
+	}
+	h := kernel.Heads{B: q.Shape[0], H: a.H, TQ: q.Shape[1], TK: k.Shape[1], D: d, Scale: a.Scale}
+	kernel.Attention(c.Threads, h, in(q), in(k), in(v), in(graph.Value{Shape: c.Shape, F: c.Out}))
 }

@@ -240,7 +240,19 @@ func init() {
 		s := in[0].shape
 		return heads64(in[0].data, s[0], s[1], s[2], s[3])
 	}
-	twins["matmul"] = func(a any, in []tensor64, _ []int) []float64 { return matmul64(*a.(*MatMul), in[0], in[1]) }
+	twins["matmul"] = func(a any, in []tensor64, s []int) []float64 {
+		f := *a.(*MatMul)
+		for i, heads := range []int{f.HeadsA, f.HeadsB} {
+			if t := in[i].shape; heads > 0 {
+				in[i] = tensor64{[]int{t[0], heads, t[1], t[2] / heads}, heads64(in[i].data, t[0], t[1], heads, t[2]/heads)}
+			}
+		}
+		out := matmul64(f, in[0], in[1])
+		if f.HeadsC > 0 {
+			out = heads64(out, s[0], f.HeadsC, s[1], s[2]/f.HeadsC)
+		}
+		return out
+	}
 	twins["softmax"] = func(a any, in []tensor64, _ []int) []float64 {
 		return overRows64(in, func(r [][]float64) []float64 { return softmax64(r[0], float64(a.(*Softmax).Scale), false) })
 	}
