@@ -2,7 +2,7 @@
 # would link another SQLite driver and libc.
 export CGO_ENABLED = 0
 
-.PHONY: demo build test arm64 generate bench race
+.PHONY: demo build test arm64 ulp generate bench race
 
 demo: ## run the demo: throw-away database, shipped models, one account a role
 	go run ./cmd/vitrine demo
@@ -19,6 +19,9 @@ arm64: ## the kernels and the frozen bits of whole models on arm64, as portable 
 	GOOS=linux GOARCH=arm64 go test -exec qemu-aarch64-static ./inference/kernel
 	GOOS=linux GOARCH=arm64 VITRINE_CPU=neon go test -exec qemu-aarch64-static -run FrozenBits ./inference
 	GOOS=linux GOARCH=arm64 VITRINE_CPU=generic go test -exec qemu-aarch64-static -run FrozenBits ./inference
+
+ulp: ## worst error of the elementary functions over 2^24 arguments, and that all levels agree there
+	go test -v -run ElementaryAccuracy ./inference/kernel -sweep=251
 
 generate: ## templates and assembly from their sources
 	go tool templ generate -path views

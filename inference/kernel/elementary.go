@@ -8,7 +8,7 @@ import (
 
 var negInf = float32(math.Inf(-1))
 
-// Worst errors below are in ULP against float64, over 2^24 arguments spread over all bit patterns (go test -run Accuracy -sweep 251).
+// Worst errors below are in units of the last place (ULP) against float64, over 2^24 arguments spread over all bit patterns (make ulp).
 
 // Exp sets dst = e^src (0.84 ULP). dst may be src, as in every function of this file.
 func Exp(dst, src []float32) { same2(len(dst), len(src)); current.Load().exp(dst, src, 0) }
@@ -25,13 +25,13 @@ func Tanh(dst, src []float32) { same2(len(dst), len(src)); current.Load().tanh(d
 // Sigmoid sets dst = 1/(1+e^-src) (2.3 ULP).
 func Sigmoid(dst, src []float32) { same2(len(dst), len(src)); current.Load().sigmoid(dst, src) }
 
-// GELU sets dst = x/2·(1+erf(x/√2)).
+// GELU sets dst = x/2·(1+erf(x/√2)) (2.4 ULP from -1 on; below, where 1+erf cancels, and everywhere: one ULP of x).
 func GELU(dst, src []float32) { same2(len(dst), len(src)); current.Load().gelu(dst, src) }
 
-// GELUTanh sets dst = x/2·(1+tanh(√(2/π)(x+0.044715x³))).
+// GELUTanh sets dst = x/2·(1+tanh(√(2/π)(x+0.044715x³))) (3.3 ULP from -1 on; below, where 1+tanh cancels, and everywhere: 1.2 ULP of x).
 func GELUTanh(dst, src []float32) { same2(len(dst), len(src)); current.Load().gelutanh(dst, src) }
 
-// SiLU sets dst = x·sigmoid(x).
+// SiLU sets dst = x·sigmoid(x) (3.2 ULP from -87 on; 53 ULP below, where e^x is subnormal).
 func SiLU(dst, src []float32) { same2(len(dst), len(src)); current.Load().silu(dst, src) }
 
 // Sin sets dst to the sine (0.501 ULP).
