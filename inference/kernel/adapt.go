@@ -138,3 +138,36 @@ func asmMax(f func(n int, lanes *[16]float32, a *float32)) func(x []float32) flo
 		return m
 	}
 }
+
+// asmSoftmax leaves rows that one call should not take to the parts.
+func (t *table) asmSoftmax(f func(n int, dst, a *float32, s float32)) func(dst, a []float32, s float32) {
+	return func(dst, a []float32, s float32) {
+		a = a[:len(dst)]
+		if len(dst) > asmElements || len(dst) == 0 {
+			t.softmaxParts(dst, a, s)
+			return
+		}
+		f(len(dst), &dst[0], &a[0], s)
+	}
+}
+
+// asmTranspose transposes 8×8 blocks by f and what is left over element by element.
+func asmTranspose(f func(blocks int, dst *float32, ldd int, src *float32, lds int)) func(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	return func(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+		r8, c8 := rows/8*8, cols/8*8
+		if r8 > 0 && c8 > 0 {
+			_, _ = dst[(c8-1)*ldd+r8-1], src[(r8-1)*lds+c8-1]
+			for r := 0; r < r8; r += 8 {
+				for c := 0; c < c8; c += asmElements / 8 {
+					f(min(asmElements/64, (c8-c)/8), &dst[c*ldd+r], ldd, &src[r*lds+c], lds)
+				}
+			}
+		}
+		if c8 < cols && r8 > 0 {
+			transposeGeneric(dst[c8*ldd:], ldd, src[c8:], lds, r8, cols-c8)
+		}
+		if r8 < rows {
+			transposeGeneric(dst[r8:], ldd, src[r8*lds:], lds, rows-r8, cols)
+		}
+	}
+}

@@ -164,6 +164,12 @@ func squares_avx2(n int, lanes *[16]float32, a *float32, s float32)
 func max_avx2(n int, lanes *[16]float32, a *float32)
 
 //go:noescape
+func softmax_avx2(n int, dst, a *float32, s float32)
+
+//go:noescape
+func transpose_avx2(blocks int, dst *float32, ldd int, src *float32, lds int)
+
+//go:noescape
 func gemm_avx512_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
 
 //go:noescape
@@ -393,6 +399,9 @@ func squares_avx512(n int, lanes *[16]float32, a *float32, s float32)
 
 //go:noescape
 func max_avx512(n int, lanes *[16]float32, a *float32)
+
+//go:noescape
+func softmax_avx512(n int, dst, a *float32, s float32)
 
 var gemmTiles_avx2 = tileSet{
 	1: {1: gemm_avx2_1x1, 2: gemm_avx2_1x2, 3: gemm_avx2_1x3, 4: gemm_avx2_1x4},

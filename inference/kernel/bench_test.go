@@ -70,10 +70,13 @@ func BenchmarkRow(b *testing.B) {
 		} {
 			b.Run(fmt.Sprintf("%s/%s", l, name), func(b *testing.B) {
 				defer SetLevel(l)()
-				for range b.N {
-					f()
-				}
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/4096, "ns/element")
+				const calls = 8
+				best := lowest(b, func() {
+					for range calls {
+						f()
+					}
+				})
+				b.ReportMetric(float64(best.Nanoseconds())/calls/4096, "best-ns/element")
 			})
 		}
 	}
@@ -81,15 +84,10 @@ func BenchmarkRow(b *testing.B) {
 
 func BenchmarkPack(b *testing.B) {
 	const k, n = 768, 3072
-	w := random(rand.New(rand.NewPCG(1, 1)), k*n)
+	w, into := random(rand.New(rand.NewPCG(1, 1)), k*n), make([]float32, k*n)
 	for _, transposed := range []bool{false, true} {
 		b.Run(fmt.Sprint("transposed=", transposed), func(b *testing.B) {
-			best := time.Hour
-			for range b.N {
-				start := time.Now()
-				Pack(w, k, n, transposed)
-				best = min(best, time.Since(start))
-			}
+			best := lowest(b, func() { current.Load().packColumns(into, w, k, n, 0, n, transposed) })
 			b.ReportMetric(float64(best.Nanoseconds())/float64(k*n), "best-ns/element")
 		})
 	}
@@ -108,12 +106,7 @@ func BenchmarkConv(b *testing.B) {
 		flop := 2 * float64(len(y)*s.C*s.KH*s.KW)
 		for name, pass := range map[string]func(){"forward": func() { Conv2D(1, s, x, f, y, Epilogue{Act: ActReLU}) }, "backward": func() { Conv2DBackwardInput(1, s, y, f, x) }} {
 			b.Run(fmt.Sprintf("%s/%dx%d-%d-%d-k%d", name, s.H, s.W, s.C, s.O, s.KH), func(b *testing.B) {
-				best := time.Hour
-				for range b.N {
-					start := time.Now()
-					pass()
-					best = min(best, time.Since(start))
-				}
+				best := lowest(b, pass)
 				b.ReportMetric(flop/best.Seconds()/1e9, "best-GFLOP/s")
 			})
 		}

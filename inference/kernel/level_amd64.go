@@ -56,6 +56,8 @@ func avx2Table() *table {
 	t.dot = asmDot(dot_avx2)
 	t.squares = asmSquares(squares_avx2)
 	t.max = asmMax(max_avx2)
+	t.softmax = t.asmSoftmax(softmax_avx2)
+	t.transpose = asmTranspose(transpose_avx2)
 	return t
 }
 
@@ -90,6 +92,8 @@ func avx512Table() *table {
 	t.dot = asmDot(dot_avx512)
 	t.squares = asmSquares(squares_avx512)
 	t.max = asmMax(max_avx512)
+	t.softmax = t.asmSoftmax(softmax_avx512)
+	t.transpose = asmTranspose(transpose_avx2)
 	return t
 }
 

@@ -67,6 +67,19 @@ func (s *sim) tile(level string, rows, panels int) gemmTile {
 	}
 }
 
+// transpose is the block transposition run by the simulator.
+func (s *sim) transpose(blocks int, dst *float32, ldd int, src *float32, lds int) {
+	const from, to = 1 << 32, 2 << 32
+	m := &machine{regions: []region{
+		{from, unsafe.Slice((*uint32)(unsafe.Pointer(src)), 7*lds+8*blocks)},
+		{to, unsafe.Slice((*uint32)(unsafe.Pointer(dst)), (8*blocks-1)*ldd+8)},
+	}}
+	for _, v := range []int{blocks, to, ldd, from, lds} {
+		m.frame = binary.LittleEndian.AppendUint64(m.frame, uint64(v))
+	}
+	s.call("transpose_avx2", m)
+}
+
 // table is a level whose every function is simulated.
 func (vm *sim) table(level Level, built *tileSet) *table {
 	v := string(level)
@@ -116,6 +129,8 @@ func (vm *sim) table(level Level, built *tileSet) *table {
 	t.sum = asmSum(func(n int, l *[16]float32, a *float32) { vm.run("sum_"+v, n, l, []*float32{a}) })
 	t.dot = asmDot(func(n int, l *[16]float32, a, b *float32) { vm.run("dot_"+v, n, l, []*float32{a, b}) })
 	t.squares = asmSquares(func(n int, l *[16]float32, a *float32, s float32) { vm.run("squares_"+v, n, l, []*float32{a}, s) })
+	t.softmax = t.asmSoftmax(func(n int, dst, a *float32, s float32) { vm.run("softmax_"+v, n, nil, []*float32{dst, a}, s) })
+	t.transpose = asmTranspose(vm.transpose)
 	t.max = asmMax(func(n int, l *[16]float32, a *float32) { vm.run("max_"+v, n, l, []*float32{a}) })
 	return t
 }

@@ -13,6 +13,10 @@ func (t *table) softmaxRange(dst, src []float32, lo, hi int, scale float32) {
 	clear(dst[hi:])
 	clear(dst[:lo])
 	d := dst[lo:hi]
+	if lo%lanes == 0 {
+		t.softmax(d, src[lo:hi], scale)
+		return
+	}
 	t.scale(d, src[lo:hi], scale)
 	t.exp(d, d, t.max(d))
 	t.divide(d, d, t.sum(dst[lo/lanes*lanes:hi]))

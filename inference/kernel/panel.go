@@ -44,19 +44,30 @@ func (t *table) packColumns(dst, b []float32, k, n, lo, hi int, transposed bool)
 
 // pack fills panels with a matrix (k,n) of row stride ld, or (n,k) when transposed is set.
 func (t *table) pack(dst, b []float32, ld, k, n int, transposed bool) {
-	for j0 := 0; j0 < n; j0 += panelWidth {
-		w := min(panelWidth, n-j0)
-		out := dst[j0*k : (j0+panelWidth)*k]
-		if transposed {
+	if transposed {
+		for j0 := 0; j0 < n; j0 += panelWidth {
+			w := min(panelWidth, n-j0)
+			out := dst[j0*k : (j0+panelWidth)*k]
 			if w < panelWidth {
 				clear(out)
 			}
 			t.transpose(out, panelWidth, b[j0*ld:], ld, w, k)
-			continue
 		}
-		for r := range k {
-			row := (*[panelWidth]float32)(out[r*panelWidth:])
-			clear(row[copy(row[:], b[r*ld+j0:r*ld+j0+w]):])
+		return
+	}
+	const block = 32 // rows whose pages are looked up once for all panels
+	for r0 := 0; r0 < k; r0 += block {
+		r1 := min(k, r0+block)
+		for j0 := 0; j0 < n; j0 += panelWidth {
+			w, out := min(panelWidth, n-j0), dst[j0*k:(j0+panelWidth)*k]
+			for r := r0; r < r1; r++ {
+				row := (*[panelWidth]float32)(out[r*panelWidth:])
+				if w == panelWidth {
+					*row = *(*[panelWidth]float32)(b[r*ld+j0:])
+					continue
+				}
+				clear(row[copy(row[:], b[r*ld+j0:r*ld+j0+w]):])
+			}
 		}
 	}
 }

@@ -139,8 +139,8 @@ func (s *sim) operand(a string) operand {
 			o.index, o.scale = reg(m[3]), num(m[4])
 		}
 		return o
-	case a[0] == 'Z' || a[0] == 'Y':
-		return operand{kind: 'v', n: num(a[1:]), lanes: map[byte]int{'Z': 16, 'Y': 8}[a[0]]}
+	case a[0] == 'Z' || a[0] == 'Y' || a[0] == 'X':
+		return operand{kind: 'v', n: num(a[1:]), lanes: map[byte]int{'Z': 16, 'Y': 8, 'X': 4}[a[0]]}
 	case a[0] == 'K':
 		return operand{kind: 'k', n: num(a[1:])}
 	}
@@ -256,6 +256,7 @@ func (s *sim) scalar(m *machine, in instruction) {
 		m.gpr[last.n] += s.integer(m, a[0])
 	case "SUBQ", "SUBL":
 		m.gpr[last.n] -= s.integer(m, a[0])
+		m.cmp = m.gpr[last.n]
 	case "SHLQ", "SHLL":
 		m.gpr[last.n] <<= s.integer(m, a[0])
 	case "LEAQ":
@@ -285,6 +286,12 @@ func (s *sim) vector(m *machine, in instruction) {
 	lanes := 0
 	for _, o := range a {
 		lanes = max(lanes, o.lanes)
+	}
+	if last.kind == 'v' {
+		lanes = last.lanes
+		if lanes < 16 { // a narrow result clears the rest of its register, once all operands are read
+			defer func() { clear(m.vec[last.n][lanes:]) }()
+		}
 	}
 	write := func(i int, v uint32) {
 		if last.kind == 'v' {
@@ -340,8 +347,27 @@ func (s *sim) compute(m *machine, in instruction, i int) uint32 {
 	d := len(a) - 1
 	out := math.Float32bits
 	switch strings.TrimSuffix(in.op, ".Z") {
-	case "VMOVUPS":
+	case "VMOVUPS", "VMOVAPS":
 		return bits(0)
+	case "VEXTRACTF128":
+		return s.lane(m, a[1], i+4*int(a[0].n))
+	case "VEXTRACTF64X4":
+		return s.lane(m, a[1], i+8*int(a[0].n))
+	case "VINSERTF128":
+		if i/4 == int(a[0].n) {
+			return s.lane(m, a[1], i%4)
+		}
+		return bits(2)
+	case "VUNPCKLPS":
+		return s.lane(m, a[1-i%2], i/4*4+i%4/2)
+	case "VUNPCKHPS":
+		return s.lane(m, a[1-i%2], i/4*4+2+i%4/2)
+	case "VUNPCKLPD":
+		return s.lane(m, a[1-i%4/2], i/4*4+i%2)
+	case "VUNPCKHPD":
+		return s.lane(m, a[1-i%4/2], i/4*4+2+i%2)
+	case "VPERMILPS":
+		return s.lane(m, a[1], i/4*4+int(a[0].n>>(i%4*2)&3))
 	case "VMASKMOVPS":
 		if m.vec[a[1].n][i]>>31 == 0 {
 			return 0
@@ -350,6 +376,9 @@ func (s *sim) compute(m *machine, in instruction, i int) uint32 {
 	case "VBROADCASTSS":
 		if a[0].kind == 'f' {
 			return *(*uint32)(unsafe.Pointer(&m.frame[a[0].n]))
+		}
+		if a[0].kind == 'v' {
+			return m.vec[a[0].n][0]
 		}
 		return *s.word(m, s.address(m, a[0]))
 	case "VADDPS":

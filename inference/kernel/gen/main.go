@@ -33,6 +33,10 @@ func Files() map[string]string {
 			w.elementwise(k)
 		}
 		w.reductions()
+		w.softmax()
+		if v == avx2 {
+			w.transpose()
+		}
 		out[v.name+"_amd64.s"] = w.file()
 		decls = append(decls, w.decls...)
 	}

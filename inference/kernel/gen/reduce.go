@@ -27,11 +27,8 @@ var reductions = []reduction{
 	{"max", 1, 0, func(w *writer, acc, a, b, s int, tail bool) {
 		if !tail {
 			w.max(acc, acc, w.r(a))
-		} else if w.v.lanes == 16 {
-			w.op("VMAXPS %s, %s, K1, %s", w.r(a), w.r(acc), w.r(acc))
 		} else {
-			w.max(a, acc, w.r(a))
-			w.op("VBLENDVPS %s, %s, %s, %s", w.r(w.v.regs-1), w.r(a), w.r(acc), w.r(acc))
+			w.maxMasked(acc, a)
 		}
 	}},
 }
@@ -90,23 +87,13 @@ func (w *writer) reduce(k reduction) {
 	w.label("tail")
 	w.op("TESTQ CX, CX")
 	w.op("JEQ done")
-	for i := range per {
-		if per == 2 && i == 0 { // the lower half takes at most eight, the upper what is left
-			w.op("MOVQ CX, BX")
-			w.op("MOVQ $8, AX")
-			w.op("CMPQ CX, AX")
-			w.op("CMOVQGT AX, CX")
-			w.op("SUBQ CX, BX")
-		} else if per == 2 {
-			w.op("MOVQ BX, CX")
-		}
-		w.tailMask()
+	w.parts(per, func(i int) {
 		w.masked(a, fmt.Sprintf("%d(SI)", 4*w.v.lanes*i))
 		if k.sources > 1 {
 			w.masked(b, fmt.Sprintf("%d(DX)", 4*w.v.lanes*i))
 		}
 		k.step(w, i, a, b, s, true)
-	}
+	})
 	w.label("done")
 	for i := range per {
 		w.op("VMOVUPS %s, %d(DI)", w.r(i), 4*w.v.lanes*i)
