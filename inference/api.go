@@ -32,7 +32,7 @@ type Taps struct {
 }
 
 // SpecialIDs are the tokenizer's special ids, -1 where it has none.
-type SpecialIDs struct{ Pad, Unk, CLS, Sep, Mask int32 }
+type SpecialIDs struct{ Pad, Unk, CLS, Sep, Mask, BOS, EOS int32 }
 
 // Info describes a loaded model.
 type Info struct {

@@ -158,7 +158,7 @@ func (m *Model) describe(file *weights.File) {
 			m.info.DType = dtype
 		}
 	}
-	m.info.SpecialIDs = SpecialIDs{-1, -1, -1, -1, -1}
+	m.info.SpecialIDs = SpecialIDs{-1, -1, -1, -1, -1, -1, -1}
 	if m.tok != nil {
 		m.info.TokenizerDigest = m.tok.Digest()
 		m.info.SpecialIDs = SpecialIDs(m.tok.Special())

@@ -29,6 +29,7 @@ type addedToken struct {
 // normalizer, as tokenizers' AddedVocabulary.
 type addedTable struct {
 	byID    map[int32]addedToken
+	ids     map[string]int32
 	shown   map[int32]string // what decoding shows: the normalised form
 	special map[string]bool  // contents that decoding may skip
 	raw     trie
@@ -52,7 +53,7 @@ func newAddedTable(list []addedToken, vocab map[string]int32, n normalizer) (*ad
 	if len(list) > maxAdded {
 		return nil, fmt.Errorf("%w: %d added tokens (at most %d are allowed)", ErrFormat, len(list), maxAdded)
 	}
-	t := &addedTable{byID: map[int32]addedToken{}, shown: map[int32]string{}, special: map[string]bool{}}
+	t := &addedTable{byID: map[int32]addedToken{}, ids: map[string]int32{}, shown: map[int32]string{}, special: map[string]bool{}}
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b addedToken) int { return int(a.ID - b.ID) })
 	for _, a := range list {
@@ -71,9 +72,13 @@ func newAddedTable(list []addedToken, vocab map[string]int32, n normalizer) (*ad
 		id := int32(a.ID)
 		shown := a.Content
 		if a.Normalized && n != nil {
-			shown = n.normalize(newText(a.Content)).String()
+			normal, err := n.normalize(newText(a.Content))
+			if err != nil {
+				return nil, err
+			}
+			shown = normal.String()
 		}
-		t.byID[id], t.shown[id] = a, shown
+		t.byID[id], t.ids[a.Content], t.shown[id] = a, id, shown
 		if a.Special {
 			t.special[a.Content] = true
 		}
@@ -88,7 +93,7 @@ func newAddedTable(list []addedToken, vocab map[string]int32, n normalizer) (*ad
 
 // extract cuts s at added tokens and normalises what lies between them. Empty
 // pieces are left out.
-func (t *addedTable) extract(s string, n normalizer) []piece {
+func (t *addedTable) extract(s string, n normalizer) ([]piece, error) {
 	var out []piece
 	for _, p := range t.cut(newText(s), &t.raw) {
 		if p.added {
@@ -97,11 +102,14 @@ func (t *addedTable) extract(s string, n normalizer) []piece {
 		}
 		chars := p.chars
 		if n != nil {
-			chars = n.normalize(chars)
+			var err error
+			if chars, err = n.normalize(chars); err != nil {
+				return nil, err
+			}
 		}
 		out = append(out, t.cut(chars, &t.normal)...)
 	}
-	return out
+	return out, nil
 }
 
 // cut isolates the leftmost, longest matches of set.

@@ -32,21 +32,20 @@ func parseWordPieceDecoder(raw json.RawMessage) (decoder, error) {
 var tidy = [][2]string{{" .", "."}, {" ?", "?"}, {" !", "!"}, {" ,", ","}, {" ' ", "'"}, {" n't", "n't"}, {" 'm", "'m"},
 	{" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}}
 
-func (d wordPieceDecoder) decode(tokens []string) []string {
-	for i, t := range tokens {
-		if i > 0 {
-			if cut, ok := strings.CutPrefix(t, d.prefix); ok {
-				t = cut
-			} else {
-				t = " " + t
-			}
+func (d wordPieceDecoder) start() stage { return tokenwise(d.token).start() }
+
+func (d wordPieceDecoder) token(i int, t string) string {
+	if i > 0 {
+		if cut, ok := strings.CutPrefix(t, d.prefix); ok {
+			t = cut
+		} else {
+			t = " " + t
 		}
-		if d.cleanup {
-			for _, r := range tidy {
-				t = strings.ReplaceAll(t, r[0], r[1])
-			}
-		}
-		tokens[i] = t
 	}
-	return tokens
+	if d.cleanup {
+		for _, r := range tidy {
+			t = strings.ReplaceAll(t, r[0], r[1])
+		}
+	}
+	return t
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // goldenRow is one line of cases.jsonl, recorded from the tokenizers library.
@@ -107,6 +109,10 @@ func checkRow(t *testing.T, tok Tokenizer, i int, r goldenRow) bool {
 			return false
 		}
 	}
+	if got := streamed(t, tok, r.IDs, true); got != r.DecodedSkip {
+		t.Errorf("row %d: streamed %.200q, want %.200q", i, got, r.DecodedSkip)
+		return false
+	}
 	if got := tok.Decode(r.IDs, false); got != r.Decoded {
 		t.Errorf("row %d: decoded %.200q, want %.200q", i, got, r.Decoded)
 		return false
@@ -116,4 +122,22 @@ func checkRow(t *testing.T, tok Tokenizer, i int, r goldenRow) bool {
 		return false
 	}
 	return true
+}
+
+// streamed decodes one id at a time; no chunk may end within a character.
+func streamed(t *testing.T, tok Tokenizer, ids []int32, skip bool) string {
+	t.Helper()
+	s := tok.Stream(skip)
+	var all strings.Builder
+	take := func(chunk string) {
+		if !utf8.ValidString(chunk) {
+			t.Errorf("the chunk %q is not whole characters", chunk)
+		}
+		all.WriteString(chunk)
+	}
+	for _, id := range ids {
+		take(s.Add(id))
+	}
+	take(s.Close())
+	return all.String()
 }

@@ -158,10 +158,12 @@ var roles = []struct {
 }{
 	{"pad_token", []string{"[PAD]", "<pad>"}}, {"unk_token", []string{"[UNK]", "<unk>"}}, {"cls_token", []string{"[CLS]", "<s>"}},
 	{"sep_token", []string{"[SEP]", "</s>"}}, {"mask_token", []string{"[MASK]", "<mask>"}},
+	{"bos_token", []string{"<s>", "<bos>", "<|begin_of_text|>", "<|startoftext|>"}},
+	{"eos_token", []string{"</s>", "<eos>", "<|end_of_text|>", "<|endoftext|>"}},
 }
 
 func (p *pipeline) specialIDs(config map[string]string) SpecialIDs {
-	var ids [5]int32
+	var ids [7]int32
 	for i, role := range roles {
 		ids[i] = -1
 		names := role.names
@@ -169,25 +171,31 @@ func (p *pipeline) specialIDs(config map[string]string) SpecialIDs {
 			names = []string{name}
 		}
 		for _, name := range names {
-			if id, ok := p.id(name); ok {
+			if id, ok := p.ID(name); ok {
 				ids[i] = id
 				break
 			}
 		}
 	}
-	return SpecialIDs{Pad: ids[0], Unk: ids[1], CLS: ids[2], Sep: ids[3], Mask: ids[4]}
+	return SpecialIDs{Pad: ids[0], Unk: ids[1], CLS: ids[2], Sep: ids[3], Mask: ids[4], BOS: ids[5], EOS: ids[6]}
 }
 
-func (p *pipeline) id(token string) (int32, bool) {
-	if id, ok := p.model.vocabulary()[token]; ok {
+func (p *pipeline) ID(token string) (int32, bool) {
+	if id, ok := p.added.ids[token]; ok {
 		return id, true
 	}
-	for id, a := range p.added.byID {
-		if a.Content == token {
-			return id, true
-		}
+	id, ok := p.model.vocabulary()[token]
+	return id, ok
+}
+
+func (p *pipeline) Token(id int32) (string, bool) {
+	if a, ok := p.added.byID[id]; ok {
+		return a.Content, true
 	}
-	return 0, false
+	if id < 0 || int(id) >= len(p.names) || p.names[id] == "" {
+		return "", false
+	}
+	return p.names[id], true
 }
 
 // named applies the roles of special_tokens_map.json and tokenizer_config.json.

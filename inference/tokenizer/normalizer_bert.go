@@ -5,8 +5,6 @@ import (
 	"slices"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 func init() { normalizers.register("BertNormalizer", parseBertNormalizer) }
@@ -41,7 +39,7 @@ func newBertNormalizer(clean, chinese bool, strip *bool, lower bool) bertNormali
 
 func orTrue(b *bool) bool { return b == nil || *b }
 
-func (n bertNormalizer) normalize(t text) text {
+func (n bertNormalizer) normalize(t text) (text, error) {
 	if n.clean {
 		t = t.filter(func(r rune) bool { return r != 0 && r != utf8.RuneError && !isControl(r) })
 		for i, c := range t {
@@ -59,7 +57,7 @@ func (n bertNormalizer) normalize(t text) text {
 	if n.lower {
 		t = lowercase(t)
 	}
-	return t
+	return t, nil
 }
 
 func isControl(r rune) bool { return r != '\t' && r != '\n' && r != '\r' && isOther(r) }
@@ -117,83 +115,4 @@ func lowercase(t text) text {
 		out = append(out, c)
 	}
 	return out
-}
-
-// mark is a decomposed character waiting for canonical ordering; first is true
-// for the character that replaces an original one.
-type mark struct {
-	r     rune
-	class uint8
-	first bool
-}
-
-// decompose is NFD. Reordered marks take the places of the characters they
-// push aside, one after another, as the reference library's alignments do.
-func decompose(t text) text {
-	out := make(text, 0, len(t)+len(t)/8)
-	var run []mark
-	at := 0 // characters of t consumed by out
-	flush := func() {
-		slices.SortStableFunc(run, func(a, b mark) int { return int(a.class) - int(b.class) })
-		for _, m := range run {
-			if m.first {
-				at++
-			}
-			place := t[max(at-1, 0)]
-			out = append(out, char{m.r, place.start, place.end})
-		}
-		run = run[:0]
-	}
-	add := func(r rune, first bool) {
-		class := combiningClass(r)
-		if class == 0 {
-			flush()
-		}
-		run = append(run, mark{r, class, first})
-		if class == 0 {
-			flush()
-		}
-	}
-	for _, c := range t {
-		decomposeRune(c.r, add)
-	}
-	flush()
-	return out
-}
-
-func combiningClass(r rune) uint8 {
-	if r < 0x300 {
-		return 0
-	}
-	var b [utf8.UTFMax]byte
-	return norm.NFD.Properties(b[:utf8.EncodeRune(b[:], r)]).CCC()
-}
-
-// decomposeRune gives the full canonical decomposition, Hangul by arithmetic
-// (The Unicode Standard, section 3.12).
-func decomposeRune(r rune, add func(rune, bool)) {
-	const sBase, lBase, vBase, tBase, vCount, tCount, sCount = 0xAC00, 0x1100, 0x1161, 0x11A7, 21, 28, 11172
-	if r < 0xC0 {
-		add(r, true)
-		return
-	}
-	if s := r - sBase; s >= 0 && s < sCount {
-		add(lBase+s/(vCount*tCount), true)
-		add(vBase+s%(vCount*tCount)/tCount, false)
-		if s%tCount != 0 {
-			add(tBase+s%tCount, false)
-		}
-		return
-	}
-	var b [utf8.UTFMax]byte
-	d := norm.NFD.Properties(b[:utf8.EncodeRune(b[:], r)]).Decomposition()
-	if len(d) == 0 {
-		add(r, true)
-		return
-	}
-	for first := true; len(d) > 0; first = false {
-		x, n := utf8.DecodeRune(d)
-		add(x, first)
-		d = d[n:]
-	}
 }

@@ -2,7 +2,6 @@ package tokenizer
 
 import (
 	"fmt"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -55,9 +54,14 @@ func (p *pipeline) one(s string, second bool) ([]Token, error) {
 	if !utf8.ValidString(s) {
 		return nil, fmt.Errorf("tokenizer: %w: it is not valid UTF-8; convert it to UTF-8 first", ErrText)
 	}
-	pieces := p.added.extract(s, p.normalize)
+	pieces, err := p.added.extract(s, p.normalize)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: normalising: %w", err)
+	}
 	if p.pre != nil {
-		pieces = p.pre.split(pieces)
+		if pieces, err = p.pre.split(pieces); err != nil {
+			return nil, fmt.Errorf("tokenizer: splitting into words: %w", err)
+		}
 	}
 	typeID := int32(0)
 	if second {
@@ -76,23 +80,4 @@ func (p *pipeline) one(s string, second bool) ([]Token, error) {
 		p.model.tokenize(piece.chars, emit)
 	}
 	return out, nil
-}
-
-func (p *pipeline) Decode(ids []int32, skipSpecial bool) string {
-	tokens := make([]string, 0, len(ids))
-	for _, id := range ids {
-		name, ok := p.added.shown[id]
-		if !ok && id >= 0 && int(id) < len(p.names) {
-			name = p.names[id]
-			ok = name != ""
-		}
-		if !ok || skipSpecial && p.added.special[name] {
-			continue
-		}
-		tokens = append(tokens, name)
-	}
-	if p.decode == nil {
-		return strings.Join(tokens, " ")
-	}
-	return strings.Join(p.decode.decode(tokens), "")
 }

@@ -14,8 +14,8 @@ func init() {
 // bertPreTokenizer drops white space and makes every punctuation mark a word.
 type bertPreTokenizer struct{}
 
-func (bertPreTokenizer) split(pieces []piece) []piece {
-	return isolate(isolate(pieces, unicode.IsSpace, true), isBertPunctuation, false)
+func (bertPreTokenizer) split(pieces []piece) ([]piece, error) {
+	return isolate(isolate(pieces, unicode.IsSpace, true), isBertPunctuation, false), nil
 }
 
 func isBertPunctuation(r rune) bool {

@@ -11,10 +11,13 @@ import (
 // The stages of a tokenizer.json. Each kind lives in its own file and registers
 // its parser from init() under the name that the file's "type" field uses.
 type (
-	// normalizer rewrites a text before it is split.
-	normalizer interface{ normalize(text) text }
-	// preTokenizer splits pieces into words.
-	preTokenizer interface{ split([]piece) []piece }
+	// normalizer rewrites a text before it is split. Errors as preTokenizer's.
+	normalizer interface{ normalize(text) (text, error) }
+	// preTokenizer splits pieces into words; it may rewrite their characters.
+	// Errors wrap ErrText: a pattern that takes too many steps on this text.
+	preTokenizer interface {
+		split([]piece) ([]piece, error)
+	}
 	// model turns a word into ids; emit gets each token's stretch [from,to) of
 	// the word, in characters.
 	model interface {
@@ -26,10 +29,9 @@ type (
 		process(a, b []Token, pair, special bool) []Token
 		inserted(pair bool) int
 	}
-	// decoder rewrites tokens so that their concatenation is text.
-	decoder interface {
-		decode(tokens []string) []string
-	}
+	// decoder rewrites tokens so that their concatenation is text, one token
+	// after another: decoding a stream and decoding a list are the same code.
+	decoder interface{ start() stage }
 )
 
 // registry maps a type name to the parser of its JSON object.

@@ -78,3 +78,45 @@ func isolate(pieces []piece, mark func(rune) bool, remove bool) []piece {
 	}
 	return out
 }
+
+// change is a character of a rewritten text: n > 0 inserts it, n <= 0 lets it
+// take the place of the next old character and drops -n more.
+type change struct {
+	r rune
+	n int
+}
+
+// transform rewrites t after dropping its first skip characters. A list that
+// consumes fewer characters than t has leaves the rest without a place, as in
+// the reference library.
+func (t text) transform(list []change, skip int) text {
+	out := make(text, 0, len(list))
+	at := skip
+	for _, c := range list {
+		var place char
+		switch {
+		case c.n > 0 && at > 0 && at <= len(t):
+			place = t[at-1]
+		case c.n > 0 && len(t) > 0:
+			place = char{0, t[0].start, t[0].start}
+		case c.n <= 0 && at < len(t):
+			place = t[at]
+			at += 1 - c.n
+		}
+		out = append(out, char{c.r, place.start, place.end})
+	}
+	return out
+}
+
+// prepend puts s before a text that is not empty; all of s shares the place of
+// the first character.
+func (t text) prepend(s string) text {
+	if len(t) == 0 || s == "" {
+		return t
+	}
+	out := make(text, 0, len(t)+len(s))
+	for _, r := range s {
+		out = append(out, char{r, t[0].start, t[0].end})
+	}
+	return append(out, t...)
+}

@@ -45,7 +45,7 @@ type Encoding struct {
 
 // SpecialIDs are the ids with a fixed role, -1 where the tokenizer has none.
 type SpecialIDs struct {
-	Pad, Unk, CLS, Sep, Mask int32
+	Pad, Unk, CLS, Sep, Mask, BOS, EOS int32
 }
 
 // Tokenizer is safe for concurrent use and never changes after Load.
@@ -56,6 +56,12 @@ type Tokenizer interface {
 	Encode(text string, pair *string, special bool) (Encoding, error)
 	// Decode joins ids to text. Ids outside the vocabulary are left out.
 	Decode(ids []int32, skipSpecial bool) string
+	// Stream decodes ids one by one as they are generated.
+	Stream(skipSpecial bool) *Stream
+	// ID finds a token of the vocabulary or an added one by its content.
+	ID(token string) (int32, bool)
+	// Token is the content of an id.
+	Token(id int32) (string, bool)
 	Special() SpecialIDs
 	// VocabSize counts the vocabulary with added tokens.
 	VocabSize() int

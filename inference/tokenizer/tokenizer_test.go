@@ -52,7 +52,7 @@ func TestVocabularyFileAgreesWithFastFile(t *testing.T) {
 }
 
 func TestSpecialIDs(t *testing.T) {
-	want := SpecialIDs{Pad: 0, Unk: 1, CLS: 2, Sep: 3, Mask: 4}
+	want := SpecialIDs{Pad: 0, Unk: 1, CLS: 2, Sep: 3, Mask: 4, BOS: -1, EOS: -1}
 	if got := loadDir(t, shipped).Special(); got != want {
 		t.Errorf("special ids %+v, want %+v", got, want)
 	}
@@ -106,8 +106,8 @@ func TestHostileFilesAreRefused(t *testing.T) {
 		"not an object":      {`[1]`, ErrFormat},
 		"no model":           {`{}`, ErrFormat},
 		"deep":               {strings.Repeat("[", 100_000), ErrFormat},
-		"other model":        {`{"model":{"type":"BPE","vocab":{}}}`, ErrUnsupported},
-		"other normalizer":   {file("", `,"normalizer":{"type":"Nmt"}`), ErrUnsupported},
+		"other model":        {`{"model":{"type":"CharBPE","vocab":{}}}`, ErrUnsupported},
+		"other normalizer":   {file("", `,"normalizer":{"type":"Other"}`), ErrUnsupported},
 		"negative id":        {`{"model":{"type":"WordPiece","vocab":{"[UNK]":-1}}}`, ErrFormat},
 		"huge id":            {`{"model":{"type":"WordPiece","vocab":{"[UNK]":9223372036854775807}}}`, ErrFormat},
 		"fractional id":      {`{"model":{"type":"WordPiece","vocab":{"[UNK]":0.5}}}`, ErrFormat},

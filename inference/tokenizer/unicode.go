@@ -79,3 +79,22 @@ func isOther(r rune) bool {
 	}
 	return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Co, r) || unicode.Is(unicode.Cf, r) && !unicode.Is(newFormat, r)
 }
+
+// isLetter is \p{L} of a pattern.
+func isLetter(r rune) bool {
+	if r < 0x80 {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}
+	return unicode.IsLetter(r)
+}
+
+// isNumber is \p{N} of a pattern.
+func isNumber(r rune) bool {
+	if r < 0x80 {
+		return r >= '0' && r <= '9'
+	}
+	return unicode.IsNumber(r)
+}
+
+// isMark is category M.
+func isMark(r rune) bool { return r >= 0x300 && unicode.Is(unicode.M, r) }
