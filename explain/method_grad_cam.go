@@ -2,81 +2,78 @@ package explain
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strconv"
-	"strings"
-
-	"vitrine/inference"
+	"math"
 )
 
-// Grad-CAM (Selvaraju et al. 2017): with A a layer's feature maps (C,h,w) and G = dF/dA, the map is
-// sum_c mean(G_c) A_c. The raw signed map is stored; ReLU, scaling and upsampling are display.
+// The class-activation family. With A a layer's feature maps (C,h,w) and G = dF/dA:
+//
+//	grad-cam            Σ_c mean(G_c) A_c                             Selvaraju et al. 2017
+//	hires-cam           Σ_c G_c A_c, place by place                    Draelos & Carin 2020
+//	layer-cam           Σ_c relu(G_c) A_c                              Jiang et al. 2021
+//	xgrad-cam           w_c = Σ G_c A_c / (Σ A_c + 1e-7)               Fu et al. 2020
+//	grad-cam-plus-plus  a = G²/(2G² + (Σ A_c)G³ + 1e-6), w_c = Σ relu(G_c) a   Chattopadhyay et al. 2018
+//
+// The raw signed map is stored; ReLU, scaling and upsampling are display. In a vision transformer a channel is a
+// number of the hidden state, a place a patch; the class token is left out.
 func init() {
-	register(Method{
-		ID: "grad-cam", Version: "1", Family: "cam", Modalities: []string{"image"}, Signed: true,
-		Params: append(targetParams(), baselineParam(),
-			Param{Name: "layer", Type: "string", Default: "last", Help: "explain.param.cam_layer"}),
-		Suitable: func(info inference.Info) error {
-			if len(info.Taps.Features) == 0 {
-				return fmt.Errorf("explain: %s has no feature maps: %w", info.Name, ErrUnsuitable)
-			}
-			return nil
-		},
-		Cost: func(info inference.Info, tokens int, _ map[string]any) Cost {
-			return spend(info, tokens, 1, 1)
-		},
-		run: runGradCAM,
+	for _, m := range []struct {
+		id    string
+		value func(m *activations) *Attribution
+	}{
+		{"grad-cam", func(m *activations) *Attribution { return m.weighed(m.gradientMeans()) }},
+		{"hires-cam", func(m *activations) *Attribution {
+			return m.summed(func(a, g float64) float64 { return float64(a * g) })
+		}},
+		{"layer-cam", func(m *activations) *Attribution {
+			return m.summed(func(a, g float64) float64 { return float64(a * max(g, 0)) })
+		}},
+		{"xgrad-cam", func(m *activations) *Attribution { return m.weighed(m.xgradWeights()) }},
+		{"grad-cam-plus-plus", func(m *activations) *Attribution { return m.weighed(m.plusPlusWeights()) }},
+	} {
+		register(Method{
+			ID: m.id, Version: "1", Family: "cam", Modalities: []string{"image"}, Signed: true,
+			Params: camParams(), Suitable: mapped, Cost: gradientCost,
+			run: func(ctx context.Context, p *Problem) (*Attribution, error) {
+				layer, err := p.featureMaps(ctx, true)
+				if err != nil {
+					return nil, err
+				}
+				return m.value(layer), nil
+			},
+		})
+	}
+}
+
+func (m *activations) xgradWeights() []float64 {
+	return m.perChannel(func(c int) float64 {
+		product, total := 0.0, 0.0
+		for i := range m.layout.units {
+			k := m.layout.index(i, c)
+			product += float64(m.g[k] * m.a[k])
+			total += m.a[k]
+		}
+		if d := total + 1e-7; d != 0 {
+			return product / d
+		}
+		return 0
 	})
 }
 
-// featureLayer finds the tap a layer parameter means: "last", "first", a number from 0, or a name, which may also be
-// the checkpoint's own name of a layer; known is false where only the engine can tell.
-func featureLayer(info inference.Info, layer string) (tap string, known bool) {
-	taps := info.Taps.Features
-	switch layer {
-	case "last":
-		return taps[len(taps)-1], true
-	case "first":
-		return taps[0], true
-	}
-	if slices.Contains(taps, layer) {
-		return layer, true
-	}
-	if n, err := strconv.Atoi(layer); err == nil && n >= 0 && n < len(taps) {
-		return taps[n], true
-	}
-	return layer, false
-}
-
-func runGradCAM(ctx context.Context, p *Problem) (*Attribution, error) {
-	tap, known := featureLayer(p.Info, paramString(p.Params, "layer"))
-	out, err := p.run(ctx, []inference.Example{p.Example}, []string{tap}, []string{tap})
-	if err != nil && !known && ctx.Err() == nil {
-		return nil, fmt.Errorf("explain: parameter layer: %q is not a layer of %s (it has %s): %w", clip(tap), p.Info.Name, strings.Join(p.Info.Taps.Features, ", "), ErrParam)
-	}
-	if err != nil {
-		return nil, err
-	}
-	fb, err := p.baselineValue(ctx)
-	if err != nil {
-		return nil, err
-	}
-	maps, grads := out[0].Taps[tap], out[0].Grads[tap]
-	if len(maps.Shape) != 3 || len(maps.Data) != maps.Shape[0]*maps.Shape[1]*maps.Shape[2] || len(grads.Data) != len(maps.Data) {
-		return nil, fmt.Errorf("explain: layer %s gives values of shape %v where (channels, height, width) is due: %w", tap, maps.Shape, ErrUnsuitable)
-	}
-	plane := maps.Shape[1] * maps.Shape[2]
-	a := &Attribution{Values: make([]float64, plane), Shape: maps.Shape[1:], Output: out[0].Value, BaselineOutput: fb, Layer: tap}
-	for c := range maps.Shape[0] {
+func (m *activations) plusPlusWeights() []float64 {
+	return m.perChannel(func(c int) float64 {
+		total := 0.0
+		for i := range m.layout.units {
+			total += m.a[m.layout.index(i, c)]
+		}
 		w := 0.0
-		for i := range plane {
-			w += float64(grads.Data[c*plane+i])
+		for i := range m.layout.units {
+			g := m.g[m.layout.index(i, c)]
+			square := float64(g * g)
+			d := float64(2*square) + float64(total*float64(square*g)) + 1e-6
+			if g != 0 && d != 0 && !math.IsInf(d, 0) {
+				w += float64(max(g, 0) * (square / d))
+			}
 		}
-		w /= float64(plane)
-		for i := range plane {
-			a.Values[i] += float64(w * float64(maps.Data[c*plane+i]))
-		}
-	}
-	return a, nil
+		return w
+	})
 }

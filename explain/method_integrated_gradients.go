@@ -81,6 +81,9 @@ func (in *integral) product(g []float32) ([]float64, error) {
 	if len(g) != len(in.x) {
 		return nil, fmt.Errorf("explain: the model gave %d gradients for %d input values: %w", len(g), len(in.x), ErrUnsuitable)
 	}
+	if in.p.Local {
+		return widen(g), nil
+	}
 	if in.p.Detail {
 		out := make([]float64, len(g))
 		for i := range out {

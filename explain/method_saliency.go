@@ -2,7 +2,6 @@ package explain
 
 import (
 	"context"
-	"math"
 
 	"vitrine/inference"
 )
@@ -12,8 +11,7 @@ import (
 func init() {
 	register(Method{
 		ID: "saliency", Version: "1", Family: "gradient", Modalities: []string{"text", "image"},
-		Params: append(targetParams(), baselineParam(), Param{Name: "reduce", Type: "enum", Default: "l2",
-			Enum: []string{"l2", "l1", "max", "sum"}, Help: "explain.param.reduce"}),
+		Params:   append(targetParams(), baselineParam(), reduceParam()),
 		Suitable: differentiable,
 		Cost: func(info inference.Info, tokens int, _ map[string]any) Cost {
 			return spend(info, tokens, 1, 1)
@@ -31,32 +29,8 @@ func runSaliency(ctx context.Context, p *Problem) (*Attribution, error) {
 	if err != nil {
 		return nil, err
 	}
-	units, width, index, shape := p.layout(len(g))
-	a := &Attribution{Values: make([]float64, units), Shape: shape, Output: fx, BaselineOutput: fb}
-	how := paramString(p.Params, "reduce")
-	for i := range a.Values {
-		acc := 0.0
-		for j := range width {
-			v := float64(g[index(i, j)])
-			switch how {
-			case "l1":
-				acc += math.Abs(v)
-			case "max":
-				acc = max(acc, math.Abs(v))
-			case "sum":
-				acc += v
-			default:
-				acc += float64(v * v)
-			}
-		}
-		if how == "l2" {
-			acc = math.Sqrt(acc)
-		}
-		a.Values[i] = acc
-	}
-	if p.Detail {
-		a.Detail = widen(g)
-	}
+	a := p.reduce(p.inputLayout(len(g)), widen(g), paramString(p.Params, "reduce"))
+	a.Output, a.BaselineOutput = fx, fb
 	return a, nil
 }
 

@@ -25,6 +25,9 @@ type Problem struct {
 	// Detail asks for the values before they are reduced over width or channels; only comparisons with reference
 	// libraries need them.
 	Detail bool
+	// Local leaves the factor x-b out of integrated gradients; Given replaces random draws. Both serve comparisons too.
+	Local bool
+	Given *Given
 	// Bare leaves the output at the baseline out (0) where the method does not use it: what other libraries' functions
 	// compute, for measuring beside them.
 	Bare bool
@@ -50,6 +53,7 @@ type Attribution struct {
 	Layer          string
 	Attention      *inference.Tensor // (L,H,T,T)
 	Matrix         []float64         // (T,T), rollout and chefer with Problem.Detail
+	Weights        []float64         // one per channel: class-activation methods that weigh channels
 	Companion      []float64         // gradient-weighted view beside raw attention
 	Warnings       []string
 }

@@ -3,6 +3,7 @@ package explain
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 
@@ -79,7 +80,11 @@ func (m *toy) Run(ctx context.Context, batch []inference.Example, spec inference
 	m.runs++
 	var out []inference.Result
 	for _, x := range batch {
-		logits, taps := m.forward(x, nil)
+		patch := map[string][]float64{}
+		for name, t := range spec.Patch {
+			patch[name] = widen(t.Data)
+		}
+		logits, taps := m.forward(x, patch)
 		r := inference.Result{Output: inference.Tensor{Shape: []int{len(logits)}, Data: narrow(logits)}, Taps: map[string]inference.Tensor{}, Grads: map[string]inference.Tensor{}}
 		for _, name := range spec.Taps {
 			v, ok := taps[name]
@@ -102,7 +107,9 @@ func (m *toy) Run(ctx context.Context, batch []inference.Example, spec inference
 				at := func(d float64) float64 {
 					moved := append([]float64(nil), v.data...)
 					moved[i] += d
-					l, _ := m.forward(x, map[string][]float64{name: moved})
+					over := maps.Clone(patch)
+					over[name] = moved
+					l, _ := m.forward(x, over)
 					return toyTarget(l, *spec.Target)
 				}
 				g[i] = (at(h) - at(-h)) / (2 * h)
@@ -140,7 +147,22 @@ func toyTarget(logits []float64, t inference.Target) float64 {
 }
 
 // wave is a fixed, reproducible "random" weight in [-1,1].
-func wave(tag, i int) float64 { return math.Sin(float64(tag)*12.9898 + float64(i)*78.233) }
+func wave(tag, i int) float64 {
+	if i < len(waves[0]) && tag < len(waves) {
+		return waves[tag][i]
+	}
+	return math.Sin(float64(tag)*12.9898 + float64(i)*78.233)
+}
+
+// waves holds the values that the toys ask for over and over.
+var waves = func() (table [1100][32]float64) {
+	for tag := range table {
+		for i := range table[tag] {
+			table[tag][i] = math.Sin(float64(tag)*12.9898 + float64(i)*78.233)
+		}
+	}
+	return table
+}()
 
 // toyText: T tokens of width 4, two layers of two attention heads whose scores come from the positions, a tanh
 // readout of every token.
@@ -148,7 +170,7 @@ func toyText() *toy {
 	const d, layers, nheads, classes = 4, 2, 2, 3
 	m := &toy{info: inference.Info{Name: "toy-text", Family: "toy", Architecture: "Toy", Task: "text-classification", Modality: "text",
 		Labels: []string{"bad", "so-so", "good"}, Digest: "toy-text", Parameters: 100, Layers: layers, Heads: nheads, Hidden: d, MaxTokens: 64,
-		Taps:       inference.Taps{Embeddings: "embeddings.word", Attentions: []string{"attentions.0", "attentions.1"}},
+		Taps:       inference.Taps{Embeddings: "embeddings.word", Attentions: []string{"attentions.0", "attentions.1"}, Hidden: []string{"hidden_states.0", "hidden_states.1", "hidden_states.2"}},
 		SpecialIDs: inference.SpecialIDs{Pad: 0, Unk: -1, CLS: 1, Sep: 2, Mask: 3}}}
 	m.forward = func(x inference.Example, over map[string][]float64) ([]float64, map[string]toyValue) {
 		t := len(x.IDs)
@@ -172,6 +194,7 @@ func toyText() *toy {
 		for i := range h {
 			h[i] = e[i] + 0.3*wave(1000+i/d, i%d)
 		}
+		h = node("hidden_states.0", []int{t, d}, h)
 		for l := range layers {
 			a := make([]float64, nheads*t*t)
 			for k := range nheads {
@@ -203,7 +226,7 @@ func toyText() *toy {
 					next[i*d+c] = math.Tanh(v)
 				}
 			}
-			h = next
+			h = node(fmt.Sprintf("hidden_states.%d", l+1), []int{t, d}, next)
 		}
 		logits := make([]float64, classes)
 		for k := range logits {

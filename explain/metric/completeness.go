@@ -24,13 +24,13 @@ func completeness(_ context.Context, s *Subject) ([]Figure, error) {
 	}
 	f := Figure{ID: "completeness", Value: math.Abs(total-gap) / scale, Draws: s.Draws}
 	f.Low, f.High = f.Value, f.Value
-	d := newDraw(s.Seed, "completeness")
+	d := NewDraw(s.Seed, "completeness")
 	control := make([]float64, s.Draws)
 	asGood := 0
 	for i := range control {
 		t := 0.0
 		for _, v := range s.All {
-			if d.below(2) == 0 {
+			if d.Below(2) == 0 {
 				v = -v
 			}
 			t += v

@@ -124,13 +124,13 @@ func TestCount(t *testing.T) {
 
 // The draws are fixed for ever: a record names only the seed.
 func TestDrawsFrozen(t *testing.T) {
-	if got := newDraw(7, "removal mask").permutation(8); !slices.Equal(got, []int{5, 1, 4, 0, 7, 2, 3, 6}) {
+	if got := NewDraw(7, "removal mask").Permutation(8); !slices.Equal(got, []int{5, 1, 4, 0, 7, 2, 3, 6}) {
 		t.Errorf("%v", got)
 	}
 	counts := make([]int, 5)
-	d := newDraw(1, "x")
+	d := NewDraw(1, "x")
 	for range 5000 {
-		counts[d.below(5)]++
+		counts[d.Below(5)]++
 	}
 	for _, n := range counts {
 		if n < 900 || n > 1100 {

@@ -134,10 +134,10 @@ func removal(ctx context.Context, s *Subject, id string, higher, rest bool) ([]F
 	}
 	var out []Figure
 	for _, mode := range s.Modes {
-		d := newDraw(s.Seed, "removal "+mode) // the same draws for both figures: their sets are shared
+		d := NewDraw(s.Seed, "removal "+mode) // the same draws for both figures: their sets are shared
 		orders := [][]int{Order(s.Scores)}
 		for range s.Draws {
-			orders = append(orders, d.permutation(len(s.Scores)))
+			orders = append(orders, d.Permutation(len(s.Scores)))
 		}
 		steps, err := (Removal{s, mode, fractions, rest}).Steps(ctx, orders)
 		if err != nil {
@@ -154,7 +154,7 @@ func removal(ctx context.Context, s *Subject, id string, higher, rest bool) ([]F
 			}
 		}
 		f.Control, f.P = mean(control), share(asGood, s.Draws)
-		f.Low, f.High = bootstrap(steps[0], newDraw(s.Seed, "bootstrap "+id+" "+mode))
+		f.Low, f.High = bootstrap(steps[0], NewDraw(s.Seed, "bootstrap "+id+" "+mode))
 		out = append(out, f)
 	}
 	return out, nil

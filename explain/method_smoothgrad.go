@@ -1,0 +1,122 @@
+package explain
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"vitrine/explain/metric"
+	"vitrine/inference"
+)
+
+// SmoothGrad (Smilkov et al. 2017) and VarGrad (Adebayo et al. 2018), as Captum's NoiseTunnel defines them: the
+// gradient at several copies of the input with normal noise; the mean, the mean of squares, or the variance
+// E[g²]-E[g]². The noise is stated as a share of the input's range.
+func init() {
+	register(Method{
+		ID: "smoothgrad", Version: "1", Family: "gradient", Modalities: []string{"text", "image"},
+		Params: append(targetParams(), baselineParam(), samplesParam(16), noiseParam(), reduceParam(),
+			Param{Name: "square", Type: "bool", Default: false, Help: "explain.param.square"}),
+		Suitable: differentiable,
+		Cost:     noisyCost,
+		run: func(ctx context.Context, p *Problem) (*Attribution, error) {
+			mean, square, err := p.noisyGradients(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if b, _ := p.Params["square"].(bool); b {
+				mean = square
+			}
+			return p.noisy(ctx, mean, paramString(p.Params, "reduce"))
+		},
+	})
+	register(Method{
+		ID: "vargrad", Version: "1", Family: "gradient", Modalities: []string{"text", "image"},
+		Params:   append(targetParams(), baselineParam(), samplesParam(16), noiseParam()),
+		Suitable: differentiable,
+		Cost:     noisyCost,
+		run: func(ctx context.Context, p *Problem) (*Attribution, error) {
+			mean, square, err := p.noisyGradients(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for i, m := range mean {
+				square[i] -= float64(m * m)
+			}
+			return p.noisy(ctx, square, "sum")
+		},
+	})
+}
+
+func noisyCost(info inference.Info, tokens int, params map[string]any) Cost {
+	return spend(info, tokens, 3, paramInt(params, "samples"))
+}
+
+func samplesParam(standard int) Param {
+	return Param{Name: "samples", Type: "int", Default: standard, Min: bound(1), Max: bound(4096), Help: "explain.param.samples"}
+}
+
+func noiseParam() Param {
+	return Param{Name: "noise", Type: "float", Default: 0.1, Min: bound(0), Max: bound(10), Help: "explain.param.noise"}
+}
+
+// noisy completes an attribution with the outputs at both ends.
+func (p *Problem) noisy(ctx context.Context, values []float64, how string) (*Attribution, error) {
+	ends, err := p.values(ctx, []inference.Example{p.Example, p.baselineExample()})
+	if err != nil {
+		return nil, err
+	}
+	a := p.reduce(p.inputLayout(len(values)), values, how)
+	a.Output, a.BaselineOutput = ends[0], ends[1]
+	return a, nil
+}
+
+// noisyGradients gives the mean of the gradients over noisy copies of the input, and the mean of their squares.
+func (p *Problem) noisyGradients(ctx context.Context) (mean, square []float64, err error) {
+	x, err := p.embedded(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	mean, square = make([]float64, len(x)), make([]float64, len(x))
+	noise := p.noise(x, "smoothgrad")
+	n := paramInt(p.Params, "samples")
+	err = p.gradientsAt(ctx, n, func(i int) []float32 { return noise(i) }, func(_ int, _ float64, g []float32) error {
+		for k, v := range g {
+			mean[k] += float64(v)
+			square[k] += float64(float64(v) * float64(v))
+		}
+		return nil
+	})
+	for k := range mean {
+		mean[k] /= float64(n)
+		square[k] /= float64(n)
+	}
+	return mean, square, err
+}
+
+// noise gives noisy copies of the input, one a sample, in order: the copies are drawn one after another.
+func (p *Problem) noise(x []float32, stream string) func(int) []float32 {
+	if p.Given != nil && p.Given.Noise != nil {
+		return func(i int) []float32 {
+			out := slices.Clone(x)
+			for k := range out {
+				out[k] += p.Given.Noise[i][k]
+			}
+			return out
+		}
+	}
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, v := range x {
+		low, high = min(low, float64(v)), max(high, float64(v))
+	}
+	share, _ := p.Params["noise"].(float64)
+	sigma := float64(share * (high - low))
+	d := metric.NewDraw(p.Seed, stream)
+	return func(int) []float32 {
+		out := make([]float32, len(x))
+		for k, v := range x {
+			out[k] = float32(float64(v) + float64(sigma*d.Normal()))
+		}
+		return out
+	}
+}
