@@ -36,7 +36,8 @@ type Shell struct {
 	RequestID     string
 	PolicyVersion int64
 	LogSize       int64
-	LogState      string // "ok", "bad", or "" where it has not been checked
+	Anchor        time.Time // when others last vouched for the log; zero where nobody does
+	LogState      string    // "ok", "bad", or "" where it has not been checked
 	LogVerified   time.Time
 	Version       string // of the program
 

@@ -60,7 +60,10 @@ func dashboard(c *Context) error {
 
 func health(h app.HealthView) views.Health {
 	v := views.Health{Known: !h.Checked.IsZero(), OK: h.OK, Size: h.Size, Pending: h.Pending, Root: hexHash(h.Root), Signed: h.Signed,
-		Checked: h.Checked, FirstBad: -1, Problem: h.Problem, Key: h.Key, Origin: h.Origin}
+		Checked: h.Checked, FirstBad: -1, Problem: h.Problem, Key: h.Key, Origin: h.Origin, Anchor: h.Anchor, AnchorSize: h.AnchorSize}
+	if h.AnchorTime != nil {
+		v.AnchorTime = *h.AnchorTime
+	}
 	if h.FirstBad != nil {
 		v.FirstBad = *h.FirstBad
 	}

@@ -38,7 +38,7 @@ func (c *Context) shell(nav string) views.Shell {
 		return s
 	}
 	st := c.App.Status(c.Ctx())
-	s.LogSize, s.PolicyVersion, s.LogVerified = st.Size, st.Policy, st.Checked
+	s.LogSize, s.PolicyVersion, s.LogVerified, s.Anchor = st.Size, st.Policy, st.Checked, st.Anchor
 	if !st.Checked.IsZero() {
 		s.LogState = "ok"
 		if !st.OK {

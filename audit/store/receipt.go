@@ -79,6 +79,40 @@ func (l *Log) Receipt(ctx context.Context, eventID string) (audit.Receipt, error
 	if err != nil {
 		return r, err
 	}
+	return l.include(ctx, r, e, head, signed)
+}
+
+// ReceiptAt is the receipt of an included event in the tree of a checkpoint signed
+// before, named by its size and the digest of its text. ErrNotFound when there is no
+// such checkpoint, or the event came after it.
+func (l *Log) ReceiptAt(ctx context.Context, eventID string, size int64, digest string) (audit.Receipt, error) {
+	r, err := l.Receipt(ctx, eventID)
+	if err != nil {
+		return r, err
+	}
+	if r.Index == nil || *r.Index >= size {
+		return r, fmt.Errorf("audit/store: the event is not in the tree of %d: %w", size, ErrNotFound)
+	}
+	var rows []checkpointRow
+	if err := l.heads(ctx).Where("size = ?", size).Order("id").Limit(MaxPage).Find(&rows).Error; err != nil {
+		return r, fmt.Errorf("audit/store: reading checkpoints: %w", err)
+	}
+	for _, row := range rows {
+		head, err := l.keys.Load().open(row.Note)
+		if err != nil || head.TextDigest() != digest {
+			continue
+		}
+		e, err := l.Event(ctx, eventID)
+		if err != nil {
+			return r, err
+		}
+		return l.include(ctx, r, e, head, row.Note)
+	}
+	return r, fmt.Errorf("audit/store: checkpoint of size %d: %w", size, ErrNotFound)
+}
+
+// include completes a receipt with the proof in the tree of a checkpoint.
+func (l *Log) include(ctx context.Context, r audit.Receipt, e Entry, head audit.Checkpoint, signed []byte) (audit.Receipt, error) {
 	proof, err := l.Prove(ctx, head.Size, e.Index)
 	if err != nil {
 		return r, err

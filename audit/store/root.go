@@ -208,3 +208,23 @@ func (s Seen) Swap(ctx context.Context, origin string, at time.Time, next func(b
 		return res.Error
 	})
 }
+
+// Latest is the newest head of a workspace's log that is in the root log.
+type Latest struct {
+	Size   int64
+	Digest string // of the checkpoint's text
+	Anchored
+}
+
+// LatestAnchored returns it for the log of an id, ErrNotFound while there is none.
+func (l *Log) LatestAnchored(ctx context.Context, id string) (*Latest, error) {
+	e, err := l.lastAnchor(ctx, id, nil)
+	if err != nil {
+		return nil, err
+	}
+	a, err := l.anchoredAt(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return &Latest{Size: e.Event.Numbers["size"], Digest: e.Event.Digest, Anchored: *a}, nil
+}

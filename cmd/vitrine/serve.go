@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"vitrine/audit"
 	"vitrine/web"
 	"vitrine/web/app"
 )
@@ -20,7 +21,7 @@ func init() {
 }
 
 func serve(ctx context.Context, e *env, args []string) error {
-	fs := flags(e, "serve", "[--addr HOST:PORT] [--data DIR] [--url https://…] [--tls-cert F --tls-key F] [--trusted-proxy CIDR] [--root-key F]")
+	fs := flags(e, "serve", "[--addr HOST:PORT] [--data DIR] [--url https://…] [--tls-cert F --tls-key F] [--trusted-proxy CIDR] [--root-key F] [--trust F [--witness NAME]]")
 	var (
 		addr      = fs.String("addr", "127.0.0.1:8080", "`address` to listen on")
 		data      = fs.String("data", "", "data `folder` (default: the user's data folder)")
@@ -29,6 +30,8 @@ func serve(ctx context.Context, e *env, args []string) error {
 		certKey   = fs.String("tls-key", "", "private key `file` of the certificate")
 		rootKey   = fs.String("root-key", "", "`file` of the root key (default: DIR/keys/root.key)")
 		restored  = fs.Bool("accept-restore", false, "go on with a database older than the last signed checkpoint; the loss becomes a log entry")
+		trust     = fs.String("trust", "", "`file` of a trust policy (C2SP tlog-policy): its witnesses with an address cosign the root log")
+		name      = fs.String("witness", "", "be a witness of this `name`, at URL/witness, for the logs of --trust")
 		threads   = fs.Int("threads", 0, "processor threads of a model run (default: all)")
 		proxies   list
 		proxyNets []netip.Prefix
@@ -43,6 +46,13 @@ func serve(ctx context.Context, e *env, args []string) error {
 	}
 	if (*cert == "") != (*certKey == "") {
 		return usagef("--tls-cert and --tls-key belong together")
+	}
+	policy, err := trustFile(*trust)
+	if err != nil {
+		return err
+	}
+	if *name != "" && policy == nil {
+		return usagef("--witness needs --trust, which names the logs to cosign")
 	}
 	for _, p := range proxies {
 		n, err := netip.ParsePrefix(p)
@@ -70,7 +80,7 @@ func serve(ctx context.Context, e *env, args []string) error {
 	if base == "" {
 		base = "http://" + l.Addr().String()
 	}
-	a, err := openApp(ctx, app.Config{Data: dir, URL: base, RootKey: *rootKey, Threads: *threads, AcceptRestore: *restored}, log)
+	a, err := openApp(ctx, app.Config{Data: dir, URL: base, RootKey: *rootKey, Threads: *threads, AcceptRestore: *restored, Trust: policy, WitnessName: *name}, log)
 	if err != nil {
 		return err
 	}
@@ -88,11 +98,29 @@ func announce(ctx context.Context, e *env, a *app.App, base string) error {
 	if err != nil {
 		return err
 	}
+	if key := a.WitnessKey(); key != "" {
+		fmt.Fprintf(e.stdout, "witness: %s\n", key)
+	}
 	if token != "" {
 		fmt.Fprintf(e.stderr, "no administrator yet; open this link within 30 minutes (it works once): %s/setup?token=%s\n", base, token)
 	}
 	fmt.Fprintf(e.stdout, "ready: %s\n", base)
 	return nil
+}
+
+// trustFile reads a trust policy; nil without a name.
+func trustFile(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("the trust policy: %w", err)
+	}
+	if _, err := audit.ParseTrust(data); err != nil {
+		return nil, &withHint{err, "its form is that of c2sp.org/tlog-policy"}
+	}
+	return data, nil
 }
 
 func listen(addr string) (net.Listener, error) {

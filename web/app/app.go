@@ -17,6 +17,7 @@ import (
 	"vitrine/audit"
 	"vitrine/audit/report"
 	auditstore "vitrine/audit/store"
+	"vitrine/audit/witness"
 	"vitrine/policy"
 	"vitrine/policy/identity"
 	"vitrine/policy/privacy"
@@ -43,6 +44,10 @@ type Config struct {
 	// OneShot is for commands that end soon: no job queue and no checks in the
 	// background; exports of any size are made at once.
 	OneShot bool
+	// Trust is a C2SP tlog-policy: the witnesses that cosign the root log, and the logs
+	// that this installation cosigns as a witness where WitnessName names it as one.
+	Trust       []byte
+	WitnessName string
 	// AcceptRestore lets a log go on whose database was put back from an older backup;
 	// the loss becomes an entry.
 	AcceptRestore bool
@@ -59,7 +64,11 @@ type App struct {
 	policies  *policystore.Policies
 	people    *identity.Service
 	log       *auditstore.Log
-	queue     *job.Queue // nil with OneShot
+	root      *auditstore.Log  // of the heads of log
+	trust     *audit.Trust     // nil without one
+	witnesses *witness.Client  // nil without a trust policy
+	witness   *witness.Witness // nil where this installation witnesses nobody
+	queue     *job.Queue       // nil with OneShot
 	models    registry
 
 	slots   chan struct{} // one element for each model run under way
@@ -67,6 +76,7 @@ type App struct {
 
 	stop       context.CancelFunc // ends what runs in the background
 	background sync.WaitGroup
+	closing    sync.Once
 	exporting  sync.Map // export id → context.CancelFunc
 }
 
@@ -114,6 +124,9 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := a.openRoot(ctx); err != nil {
+		return err
+	}
 	if err := a.openPolicy(ctx); err != nil {
 		return err
 	}
@@ -133,6 +146,7 @@ func (a *App) open(ctx context.Context) (err error) {
 		return err
 	}
 	a.background.Go(func() { a.check(background) })
+	a.background.Go(func() { a.anchor(background) })
 	return nil
 }
 
@@ -217,6 +231,9 @@ func (a *App) Close(ctx context.Context) error {
 	}
 	if a.log != nil {
 		errs = append(errs, a.log.Close(context.WithoutCancel(ctx)))
+	}
+	if a.root != nil {
+		errs = append(errs, a.closeRoot(context.WithoutCancel(ctx)))
 	}
 	a.models.close()
 	if a.keys != nil {

@@ -196,7 +196,7 @@ func (a *App) receiptOf(ctx context.Context, event string) (ReceiptView, error) 
 	}
 	v := a.receipt(r.Promise)
 	v.Status, v.Index, v.Checkpoint, v.Proof = r.Status, r.Index, r.Checkpoint, string(r.File())
-	return v, nil
+	return v, a.rooted(ctx, &v)
 }
 
 // Settle includes every entry that waits and signs, so that receipts asked for after it
@@ -209,14 +209,19 @@ func (a *App) LogTile(ctx context.Context, c identity.Caller, logID, file string
 	if _, err := a.allow(ctx, ask{caller: c, action: policy.AuditRead, denied: "AUDIT.READ.DENIED"}); err != nil {
 		return nil, err
 	}
-	if logID != a.log.ID() {
+	l := a.log
+	switch logID {
+	case a.log.ID():
+	case a.root.ID():
+		l = a.root
+	default:
 		return nil, notFound("log")
 	}
 	if file == "checkpoint" {
-		_, signed, err := a.log.Checkpoint(ctx)
+		_, signed, err := l.Checkpoint(ctx)
 		return signed, err
 	}
-	data, err := a.log.Tile(ctx, file)
+	data, err := l.Tile(ctx, file)
 	return data, auditError(err)
 }
 
@@ -254,6 +259,10 @@ func (a *App) health(ctx context.Context) (*HealthView, error) {
 	} else if fault == nil {
 		fault = err
 	}
+	v.Roots = a.root.Origin()
+	if x, err := a.root.LastExternal(ctx, a.log.ID()); err == nil {
+		v.Anchor, v.AnchorSize, v.AnchorTime = x.Witnesses, x.Size, &x.Time
+	}
 	if last != nil {
 		v.OK, v.Checked, v.Pending = last.OK, last.At.UTC(), last.Pending
 		if last.FirstBad >= 0 {
@@ -281,10 +290,12 @@ const checkEvery = 15 * time.Minute
 // check verifies the log at the start and then from time to time, until ctx ends.
 func (a *App) check(ctx context.Context) {
 	for {
-		if h, err := a.log.Verify(ctx); err != nil && ctx.Err() == nil {
-			a.config.Logger.Error("the log could not be checked", "error", err)
-		} else if err == nil && !h.OK {
-			a.config.Logger.Error("the log does not verify", "problems", len(h.Problems), "first_bad", h.FirstBad)
+		for _, l := range []*auditstore.Log{a.log, a.root} {
+			if h, err := l.Verify(ctx); err != nil && ctx.Err() == nil {
+				a.config.Logger.Error("the log could not be checked", "log", l.Origin(), "error", err)
+			} else if err == nil && !h.OK {
+				a.config.Logger.Error("the log does not verify", "log", l.Origin(), "problems", len(h.Problems), "first_bad", h.FirstBad)
+			}
 		}
 		select {
 		case <-time.After(checkEvery):

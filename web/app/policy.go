@@ -74,39 +74,104 @@ func cellView(c policy.Cell) CellView {
 // Errors: [*Denied]; ErrConflict when another version came in between, or when nobody
 // could edit the policy any more; ErrInput for an edit that makes no sense.
 func (a *App) ChangePolicy(ctx context.Context, c identity.Caller, r PolicyChange) (*PolicyView, error) {
+	return a.replacePolicy(ctx, c, r.Base, r.Reason, r.RequestID, a.cells(r.Cells))
+}
+
+// RollBackPolicy puts the rules of an earlier version into force again, as the next
+// version. Errors as of ChangePolicy; ErrNotFound for a version that never was.
+func (a *App) RollBackPolicy(ctx context.Context, c identity.Caller, r PolicyRollback) (*PolicyView, error) {
+	return a.replacePolicy(ctx, c, r.Base, r.Reason, r.RequestID, a.version(r.Version))
+}
+
+// ImportPolicy puts the rules of a file, as policy.ReadCSV reads it, into force as the
+// next version. Errors as of ChangePolicy.
+func (a *App) ImportPolicy(ctx context.Context, c identity.Caller, r PolicyImport) (*PolicyView, error) {
+	return a.replacePolicy(ctx, c, r.Base, r.Reason, r.RequestID, a.file(r.CSV))
+}
+
+// proposal makes rules and groupings out of the policy in force.
+type proposal func(ctx context.Context, base *policy.Snapshot) ([]policy.Rule, []policy.Grouping, error)
+
+func (a *App) cells(cells []PolicyCell) proposal {
+	return func(_ context.Context, base *policy.Snapshot) ([]policy.Rule, []policy.Grouping, error) {
+		rules, err := edited(base.Rules(), a.workspace, cells)
+		return rules, base.Groups(), err
+	}
+}
+
+func (a *App) version(number int64) proposal {
+	return func(ctx context.Context, _ *policy.Snapshot) ([]policy.Rule, []policy.Grouping, error) {
+		_, s, err := a.policies.Version(ctx, a.workspace, number)
+		if errors.Is(err, policystore.ErrNotFound) {
+			return nil, nil, fail(ErrNotFound, "look at the list of versions", "the policy has no version %d", number)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		return s.Rules(), s.Groups(), nil
+	}
+}
+
+func (a *App) file(text string) proposal {
+	return func(context.Context, *policy.Snapshot) ([]policy.Rule, []policy.Grouping, error) {
+		rules, groups, err := policy.ReadCSV(strings.NewReader(text))
+		if err != nil {
+			return nil, nil, fail(ErrInput, "mend the line, or export the policy to see the form", "%s", plain(err))
+		}
+		for i := range rules {
+			rules[i].Workspace = a.workspace // a file from another installation names another one
+		}
+		for i := range groups {
+			groups[i].Workspace = a.workspace
+		}
+		return rules, groups, nil
+	}
+}
+
+func (a *App) replacePolicy(ctx context.Context, c identity.Caller, on int64, why, request string, make proposal) (*PolicyView, error) {
 	base, err := a.policies.Active(ctx, a.workspace)
 	if err != nil {
 		return nil, err
 	}
-	q := ask{caller: c, action: policy.PolicyEdit, object: fmt.Sprintf("policy:%d", base.Version()), request: requestID(r.RequestID), denied: "POLICY.CHANGED.DENIED"}
+	q := ask{caller: c, action: policy.PolicyEdit, object: fmt.Sprintf("policy:%d", base.Version()), request: requestID(request), denied: "POLICY.CHANGED.DENIED"}
 	d, err := a.allow(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	reason := strings.TrimSpace(r.Reason)
+	reason := strings.TrimSpace(why)
 	if n := len([]rune(reason)); n == 0 || n > maxReason {
 		return nil, fail(ErrInput, "say in one sentence why", "a change of the policy needs a reason of 1 to %d characters", maxReason)
 	}
-	if r.Base != base.Version() {
-		return nil, fail(ErrConflict, "look at the policy again and repeat the change", "version %d is in force, the change was made for version %d", base.Version(), r.Base)
-	}
-	rules, err := edited(base.Rules(), a.workspace, r.Cells)
+	next, err := a.candidate(ctx, base, on, make)
 	if err != nil {
 		return nil, err
-	}
-	next, err := policy.Compile(base.Version()+1, rules, base.Groups())
-	if err != nil {
-		return nil, policyError(err)
 	}
 	if len(policy.Diff(base, next)) == 0 && sameRules(base.Rules(), next.Rules()) {
 		return nil, fail(ErrUnchanged, "change a cell first", "the change leaves the policy as it is")
 	}
 	if err := a.changePolicy(ctx, q, d, base, policystore.Change{
-		Workspace: a.workspace, Base: base.Version(), Rules: rules, Groups: base.Groups(), Author: c.ID, Reason: reason,
+		Workspace: a.workspace, Base: base.Version(), Rules: next.Rules(), Groups: next.Groups(), Author: c.ID, Reason: reason,
 	}); err != nil {
 		return nil, policyError(err)
 	}
 	return a.policyView(ctx)
+}
+
+// candidate is the policy as the proposal would have it. ErrConflict when it was made
+// for another version than the one in force.
+func (a *App) candidate(ctx context.Context, base *policy.Snapshot, on int64, make proposal) (*policy.Snapshot, error) {
+	if on != base.Version() {
+		return nil, fail(ErrConflict, "look at the policy again and repeat the change", "version %d is in force, the change was made for version %d", base.Version(), on)
+	}
+	rules, groups, err := make(ctx, base)
+	if err != nil {
+		return nil, err
+	}
+	next, err := policy.Compile(base.Version()+1, rules, groups)
+	if err != nil {
+		return nil, policyError(err)
+	}
+	return next, nil
 }
 
 // edited applies cells in order.

@@ -82,6 +82,29 @@ type PolicyChange struct {
 	RequestID string       `json:"-"`
 }
 
+// PolicyRollback puts the rules of an earlier version into force again.
+type PolicyRollback struct {
+	Base      int64  `json:"base" schema:"minimum=0"`
+	Version   int64  `json:"version" schema:"minimum=0"`
+	Reason    string `json:"reason" schema:"minLength=1;maxLength=500;pattern=sentence;says=must say something"`
+	RequestID string `json:"-"`
+}
+
+// PolicyImport puts the rules of a file into force. CSV is what `vitrine policy export`
+// writes, or any policy file of Casbin for the same model.
+type PolicyImport struct {
+	Base      int64  `json:"base" schema:"minimum=0"`
+	CSV       string `json:"csv" schema:"minLength=1;maxLength=1000000"`
+	Reason    string `json:"reason" schema:"minLength=1;maxLength=500;pattern=sentence;says=must say something"`
+	RequestID string `json:"-"`
+}
+
+// PolicyProposal asks what an edit of the matrix on top of version Base would change.
+type PolicyProposal struct {
+	Base  int64        `json:"base" schema:"minimum=0"`
+	Cells []PolicyCell `json:"cells" schema:"minItems=1;maxItems=50"`
+}
+
 // PolicyCell sets what one role may do: Effect allow, deny or none (no rule).
 // Condition and Obligations nil keep what the cell's rule has.
 type PolicyCell struct {

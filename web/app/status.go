@@ -15,6 +15,8 @@ type StatusView struct {
 	Checked time.Time // zero where the whole log has not been checked yet
 	OK      bool
 	Policy  int64 // version in force
+	// Anchor is when others last vouched for the log; zero where nobody does.
+	Anchor time.Time
 }
 
 // Status tells the state of the log and the policy without reading the log.
@@ -22,6 +24,9 @@ func (a *App) Status(ctx context.Context) StatusView {
 	var v StatusView
 	if h, err := a.health(ctx); err == nil {
 		v.Size, v.Checked, v.OK = h.Size, h.Checked, h.OK
+		if h.AnchorTime != nil {
+			v.Anchor = *h.AnchorTime
+		}
 	}
 	if s, err := a.policies.Active(ctx, a.workspace); err == nil {
 		v.Policy = s.Version()

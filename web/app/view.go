@@ -133,6 +133,17 @@ type ReceiptView struct {
 	Index      *int64    `json:"index,omitempty"`
 	Proof      string    `json:"proof,omitempty"` // c2sp.org/tlog-proof@v1
 	Checkpoint string    `json:"checkpoint,omitempty"`
+	// Root shows that Checkpoint is in the root log; while it is not yet, Checkpoint is
+	// the newest one and Root is absent.
+	Root *RootView `json:"root,omitempty"`
+}
+
+// RootView is an entry of the root log, which names a checkpoint by the SHA-256 of its
+// text, with its proof.
+type RootView struct {
+	Entry json.RawMessage `json:"entry"`
+	Proof string          `json:"proof"` // c2sp.org/tlog-proof@v1, cosigned where witnesses are asked
+	Key   string          `json:"key"`   // the root log's public key
 }
 
 // PredictionView is one prediction.

@@ -78,7 +78,12 @@ type HealthView struct {
 	Problem  string    `json:"problem,omitempty"`
 	Key      string    `json:"key"` // fingerprint of the log key
 	Origin   string    `json:"origin"`
-	Anchor   string    `json:"anchor"` // last external anchor; "" = none
+	// The last external anchor: the witnesses that last cosigned a root log that holds
+	// this log's head ("" = none), the entries it covers, and when.
+	Anchor     string     `json:"anchor"`
+	AnchorSize int64      `json:"anchor_size,omitempty"`
+	AnchorTime *time.Time `json:"anchor_time,omitempty"`
+	Roots      string     `json:"root_log"` // origin of the root log
 }
 
 // ExportView is one export, finished or under way.
