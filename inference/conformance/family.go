@@ -33,6 +33,7 @@ type familyCase struct {
 	Expect []string                   `json:"expect"`
 	Target *struct {
 		Index []json.RawMessage `json:"index"`
+		Other []json.RawMessage `json:"index_other"`
 	} `json:"target"`
 	Float32 map[string]float64 `json:"float32_error"`
 }
@@ -192,22 +193,17 @@ func (m *family) spec(c *familyCase) inference.RunSpec {
 	return s
 }
 
-// target is the target of example b. The index of a picture names the batch
-// entry first; that of a text is one entry a row.
+// target is the target of example b. The index of a picture or of a generated
+// text names the batch entry first; that of another text is one entry a row.
 func (c *familyCase) target(b int) (*inference.Target, error) {
-	if strings.HasPrefix(c.Task, "image-") {
-		var index []int
-		for _, raw := range c.Target.Index {
-			var i int
-			if err := json.Unmarshal(raw, &i); err != nil {
-				return nil, fmt.Errorf("target: %w", err)
-			}
-			index = append(index, i)
+	if strings.HasPrefix(c.Task, "image-") || strings.HasSuffix(c.Task, "-generation") {
+		index, err := entry(c.Target.Index, b)
+		if err != nil || c.Target.Other == nil {
+			return &inference.Target{Index: index}, err
 		}
-		if len(index) < 2 || index[0] != b {
-			return nil, fmt.Errorf("target %v of picture %d", index, b)
-		}
-		return &inference.Target{Index: index[1:]}, nil
+		// The logarithms of two probabilities differ as their logits do.
+		other, err := entry(c.Target.Other, b)
+		return &inference.Target{Index: index, Quantity: "diff", Minus: other}, err
 	}
 	if b >= len(c.Target.Index) {
 		return nil, fmt.Errorf("target of example %d is missing", b)
@@ -221,6 +217,22 @@ func (c *familyCase) target(b int) (*inference.Target, error) {
 		index = []int{one}
 	}
 	return &inference.Target{Index: index}, nil
+}
+
+// entry reads an index that names the batch entry b first.
+func entry(list []json.RawMessage, b int) ([]int, error) {
+	var index []int
+	for _, raw := range list {
+		var i int
+		if err := json.Unmarshal(raw, &i); err != nil {
+			return nil, fmt.Errorf("target: %w", err)
+		}
+		index = append(index, i)
+	}
+	if len(index) < 2 || index[0] != b {
+		return nil, fmt.Errorf("target %v of batch entry %d", index, b)
+	}
+	return index[1:], nil
 }
 
 // compare holds one expected value against what the engine gave, over all

@@ -34,7 +34,9 @@ func (m *family) examples(ctx context.Context, name string, c *familyCase) ([]ex
 }
 
 // knownIDs are the keys that an input of ids may have.
-var knownIDs = map[string]bool{"input_ids": true, "attention_mask": true, "token_type_ids": true}
+// position_ids
+// say where padding begins, which the mask says too: real tokens count from 0.
+var knownIDs = map[string]bool{"input_ids": true, "attention_mask": true, "token_type_ids": true, "position_ids": true, "decoder_input_ids": true}
 
 // ids reads a padded batch.
 func (c *familyCase) ids() ([]example, error) {

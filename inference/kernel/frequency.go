@@ -35,14 +35,14 @@ func Powers(base float64, n, count int) []float64 {
 	return out
 }
 
-// SinCos sets sin and cos of the angles position·frequency. The angle is brought into one turn in float64, each operation rounded, before the functions of
-// the package see it as float32.
+// SinCos sets sin and cos of the angles position·frequency, computed in float64 with every rounding written out and rounded once at the end.
 func SinCos(sin, cos []float32, position int, frequency []float64) {
 	same3(len(frequency), len(sin), len(cos))
 	for i, f := range frequency {
 		a := float64(float64(position) * f)
-		turns := math.RoundToEven(float64(a / (2 * math.Pi)))
-		r := float32(a - float64(turns*(2*math.Pi)))
-		sin[i], cos[i] = sin1(r), cos1(r)
+		quarters := math.RoundToEven(float64(a * (2 / math.Pi)))
+		r := a - float64(quarters*(math.Pi/2))
+		n := int(int64(quarters) & 3)
+		sin[i], cos[i] = turn(n, r), turn(n+1, r)
 	}
 }

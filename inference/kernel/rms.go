@@ -2,9 +2,9 @@ package kernel
 
 import "math"
 
-// RMSNorm scales each row of src (rows,n) by its root mean square: rstd = 1/√(Σx²/n+eps), dst = (x*rstd)*gamma (Zhang and Sennrich 2019).
-// rstd (one a row) is filled where it is not nil, for RMSNormBackward. dst may be src.
-func RMSNorm(threads, rows, n int, dst, src, gamma []float32, eps float32, rstd []float32) {
+// RMSNorm scales each row of src (rows,n) by its root mean square: rstd = 1/√(Σx²/n+eps) in float64, rounded once, dst = (x*rstd)*gamma (Zhang and
+// Sennrich 2019). rstd (one a row) is filled where it is not nil, for RMSNormBackward. dst may be src.
+func RMSNorm(threads, rows, n int, dst, src, gamma []float32, eps float64, rstd []float32) {
 	rowsFit(rows, n, dst, src)
 	if len(gamma) != n || (rstd != nil && len(rstd) < rows) {
 		panic("kernel: RMSNorm: parameters do not fit")
@@ -13,8 +13,8 @@ func RMSNorm(threads, rows, n int, dst, src, gamma []float32, eps float32, rstd 
 	overRows(threads, rows, n, func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			x, y := src[r*n:(r+1)*n], dst[r*n:(r+1)*n]
-			v := t.squares(x, 0) / float32(n)
-			rs := 1 / float32(math.Sqrt(float64(v+eps)))
+			v := float64(t.squares(x, 0)) / float64(n)
+			rs := float32(1 / math.Sqrt(v+eps))
 			if rstd != nil {
 				rstd[r] = rs
 			}

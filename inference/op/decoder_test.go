@@ -9,7 +9,7 @@ import (
 
 // rms64 is a row divided by its root mean square, and one over that root.
 func rms64(a *RMSNorm, x []float64) (xh []float64, rstd float64) {
-	rstd = 1 / math.Sqrt(dot64(x, x)/float64(len(x))+float64(a.Eps))
+	rstd = 1 / math.Sqrt(dot64(x, x)/float64(len(x))+a.Eps)
 	for _, v := range x {
 		xh = append(xh, v*rstd)
 	}

@@ -12,7 +12,7 @@ import (
 // several such rows, one a head.
 type RMSNorm struct {
 	Gamma []float32
-	Eps   float32
+	Eps   float64
 }
 
 func rmsNormShape(attrs any, in [][]int) ([]int, error) {

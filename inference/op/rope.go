@@ -28,16 +28,16 @@ type Angles struct {
 // angleBlock is the number of positions of one block.
 const angleBlock = 256
 
-// at returns the cosines and sines of a position.
-func (a *Angles) at(position int) (cos, sin []float32) {
+// at returns the cosines and sines of a position, and the sines negated.
+func (a *Angles) at(position int) (cos, sin, negated []float32) {
 	n := len(a.Frequencies)
 	k := position / angleBlock
 	b := a.blocks.Load()
 	if b == nil || len(*b) <= k {
 		b = a.grow(k)
 	}
-	row := (*b)[k][position%angleBlock*2*n:][:2*n]
-	return row[:n], row[n:]
+	row := (*b)[k][position%angleBlock*3*n:][:3*n]
+	return row[:n], row[n : 2*n], row[2*n:]
 }
 
 func (a *Angles) grow(k int) *[][]float32 {
@@ -49,10 +49,11 @@ func (a *Angles) grow(k int) *[][]float32 {
 	}
 	n := len(a.Frequencies)
 	for len(list) <= k {
-		block := make([]float32, angleBlock*2*n)
+		block := make([]float32, angleBlock*3*n)
 		for i := range angleBlock {
-			row := block[i*2*n : (i+1)*2*n]
-			kernel.SinCos(row[n:], row[:n], len(list)*angleBlock+i, a.Frequencies)
+			row := block[i*3*n : (i+1)*3*n]
+			kernel.SinCos(row[n:2*n], row[:n], len(list)*angleBlock+i, a.Frequencies)
+			kernel.Scale(row[2*n:], row[n:2*n], -1)
 		}
 		list = append(list, block)
 	}
@@ -96,23 +97,20 @@ func init() {
 func runRope(c *graph.Call) {
 	a := c.Attrs.(*Rope)
 	t, d := c.Shape[1], c.Shape[2]
-	n := len(a.Table.Frequencies)
 	per := max(1, elementUnit/d)
 	tokens := c.Shape[0] * t
 	kernel.Parallel(c.Threads, (tokens+per-1)/per, func(u int) {
-		negated := make([]float32, n)
 		for i := u * per; i < min(tokens, (u+1)*per); i++ {
 			position := i % t
 			if len(c.In) > 1 {
 				position = int(c.In[1].I[i])
 			}
-			cos, sin := a.Table.at(position)
+			cos, sin, negated := a.Table.at(position)
 			if a.Back {
-				kernel.Scale(negated, sin, -1)
-				sin = negated
+				sin, negated = negated, sin
 			}
 			for h := i * d; h < (i+1)*d; h += a.Width {
-				kernel.Rotate(c.Out[h:h+a.Width], c.In[0].F[h:h+a.Width], cos, sin)
+				kernel.Rotate(c.Out[h:h+a.Width], c.In[0].F[h:h+a.Width], cos, sin, negated)
 			}
 		}
 	})

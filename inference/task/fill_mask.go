@@ -23,18 +23,23 @@ func fillMask(c *Context) (*Answer, error) {
 			}
 			v := w.Shape[1]
 			logits := w.Output[i*v : (i+1)*v]
-			p := scores(logits, false)
-			order := make([]int, v)
-			for j := range order {
-				order[j] = j
-			}
-			sort.SliceStable(order, func(a, b int) bool { return logits[order[a]] > logits[order[b]] })
-			a := &Answer{}
-			for _, j := range order[:min(fillMaskTop, v)] {
-				a.Labels = append(a.Labels, LabelScore{Label: c.Word(int32(j)), Index: j, Score: float64(p[j]), Logit: float64(logits[j])})
-			}
-			return a, nil
+			return &Answer{Labels: topWords(c, logits)}, nil
 		}
 	}
 	return nil, fmt.Errorf("task: %w: write %s where a word is to be found", ErrNoMask, c.Word(c.Mask))
+}
+
+// topWords ranks the words of a vocabulary, best first; equal ones keep the order of their ids.
+func topWords(c *Context, logits []float32) []LabelScore {
+	p := scores(logits, false)
+	order := make([]int, len(logits))
+	for j := range order {
+		order[j] = j
+	}
+	sort.SliceStable(order, func(a, b int) bool { return logits[order[a]] > logits[order[b]] })
+	var out []LabelScore
+	for _, j := range order[:min(fillMaskTop, len(order))] {
+		out = append(out, LabelScore{Label: c.Word(int32(j)), Index: j, Score: float64(p[j]), Logit: float64(logits[j])})
+	}
+	return out
 }
