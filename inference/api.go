@@ -114,6 +114,9 @@ type RunSpec struct {
 	References []Example
 	Patch      map[string]Tensor // tap -> value written instead, the same for all examples of the batch
 	Threads    int               // 0 = GOMAXPROCS
+	// Memory is how many bytes the run may take beside the weights, 0 = MemoryBudget. To stay below it a batch runs in
+	// chunks and a reverse pass computes values again; what still takes more is refused before it runs.
+	Memory int64
 }
 
 // Result belongs to one example. Output holds logits: (C), (T,C) for token tasks, (2,T) for question answering

@@ -83,6 +83,7 @@ type question struct {
 	rule     *op.Rule
 	patches  []string
 	several  bool // more than one target
+	again    bool // values are computed again in the reverse pass
 }
 
 func (q *question) String() string {
@@ -90,7 +91,7 @@ func (q *question) String() string {
 	if q.rule != nil {
 		rule = q.rule.Name
 	}
-	return fmt.Sprintf("%v|%d|%s|%q|%q|%s|%q|%t", q.key, q.batch, q.quantity, q.taps, q.wrt, rule, q.patches, q.several)
+	return fmt.Sprintf("%v|%d|%s|%q|%q|%s|%q|%t|%t", q.key, q.batch, q.quantity, q.taps, q.wrt, rule, q.patches, q.several, q.again)
 }
 
 // plan returns the compiled plan for a question.
@@ -143,6 +144,9 @@ func (m *Model) compile(q question, lean bool) (*compiled, error) {
 		tape := &graph.Tape{G: g}
 		if q.rule != nil {
 			tape.Rules = q.rule.Rules
+		}
+		if q.again {
+			tape.Keep = m.kept(c)
 		}
 		if c.grads, err = tape.Backward(map[graph.ID]graph.ID{c.scalar: seed}, c.wrt); err != nil {
 			return nil, fmt.Errorf("inference: differentiating: %w", err)

@@ -66,7 +66,7 @@ func TestRunStartsAtATap(t *testing.T) {
 				t.Fatal(err)
 			}
 			q := &request{m: m, spec: spec, quantity: "logit"}
-			p, err := m.plan(q.question(k, 1))
+			p, err := m.plan(q.question(k, 1, false))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,7 +2,6 @@ package inference
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,11 +11,9 @@ import (
 	"vitrine/inference/op"
 )
 
-// Limits of one run. An arena beyond softArena is avoided by running the batch in chunks; one example that needs more
-// than hardArena is refused.
+// Limits of one run. An arena beyond softArena is avoided by running the batch in chunks: caches work better below it.
 const (
 	softArena = 48 << 20
-	hardArena = 4 << 30
 	maxBatch  = 4096
 )
 
@@ -157,8 +154,8 @@ func (m *Model) shape(e *Example) (key, error) {
 }
 
 // question is what n examples of one key ask.
-func (r *request) question(k key, n int) question {
-	q := question{key: k, batch: n, quantity: r.quantity, taps: r.spec.Taps, wrt: r.spec.Wrt, rule: r.rule, several: len(r.spec.Targets) > 1}
+func (r *request) question(k key, n int, again bool) question {
+	q := question{key: k, again: again, batch: n, quantity: r.quantity, taps: r.spec.Taps, wrt: r.spec.Wrt, rule: r.rule, several: len(r.spec.Targets) > 1}
 	if r.rule != nil && r.rule.Paired {
 		q.batch *= 2
 	}
@@ -175,31 +172,15 @@ func (r *request) question(k key, n int) question {
 	return q
 }
 
-// group runs examples of one key, in chunks that keep the arena small.
+// group runs examples of one key, in chunks that keep the arena small and the memory within the limit.
 func (r *request) group(ctx context.Context, k key, members []int) error {
-	size := len(members)
-	for {
-		p, err := r.m.plan(r.question(k, size))
-		if errors.Is(err, graph.ErrTooLarge) && size > 1 {
-			size /= 2
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if p.plan.Bytes() > softArena && size > 1 {
-			size = max(1, min(size-1, int(int64(size)*softArena/p.plan.Bytes())))
-			continue
-		}
-		if p.plan.Bytes() > hardArena {
-			return fmt.Errorf("inference: %w: one example would take %d MiB of memory, the limit is %d; use a shorter text or a smaller picture",
-				ErrInput, p.plan.Bytes()>>20, int64(hardArena)>>20)
-		}
-		break
+	size, again, err := r.fit(k, len(members))
+	if err != nil {
+		return err
 	}
 	for len(members) > 0 {
 		n := min(size, len(members))
-		p, err := r.m.plan(r.question(k, n))
+		p, err := r.m.plan(r.question(k, n, again))
 		if err != nil {
 			return err
 		}
@@ -211,7 +192,8 @@ func (r *request) group(ctx context.Context, k key, members []int) error {
 	return nil
 }
 
-// chunk fills the feeds, runs the plan and copies out what was asked for.
+// chunk fills the feeds, runs the plan and copies out what was asked for. It waits while other runs leave too little
+// memory.
 func (r *request) chunk(ctx context.Context, p *compiled, k key, members []int) error {
 	feeds, err := r.feeds(p, k, members)
 	if err != nil {
@@ -221,6 +203,11 @@ func (r *request) chunk(ctx context.Context, p *compiled, k key, members []int) 
 	if err != nil {
 		return err
 	}
+	need := p.estimate(len(rounds))
+	if err := memory.take(ctx, need, r.limit()); err != nil {
+		return err
+	}
+	defer memory.give(need)
 	finite := true
 	err = p.plan.RunEach(ctx, feeds, rounds, r.spec.Threads, func(round int, value func(graph.ID) graph.Value) {
 		for b, i := range members {

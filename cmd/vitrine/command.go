@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vitrine/inference"
 	"vitrine/inference/kernel"
 )
 
@@ -80,6 +81,9 @@ func run(ctx context.Context, e *env, args []string) int {
 		return report(e, args[0], usagef("no such command"))
 	}
 	if err := kernel.LevelError(); err != nil {
+		return report(e, c.name, &usageError{err.Error()})
+	}
+	if _, err := inference.MemoryBudget(); err != nil {
 		return report(e, c.name, &usageError{err.Error()})
 	}
 	return report(e, c.name, c.run(ctx, e, args[1:]))

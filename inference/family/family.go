@@ -50,6 +50,9 @@ type Built struct {
 	G      *graph.Graph
 	Output graph.ID // (B, ...)
 	Words  graph.ID // word-embedding output, graph.None for images
+	// Layers are the values that enter the layers, beside the hidden states that are taps: where a reverse pass starts to
+	// compute again.
+	Layers []graph.ID
 	// ChannelsLast marks taps stored (B,H,W,C) that callers see as (C,H,W).
 	ChannelsLast map[graph.ID]bool
 }

@@ -182,6 +182,7 @@ func (n *resnet) Build(s Shape, _ bool) (*Built, error) {
 		for j, block := range blocks {
 			x = block.add(g, n.act, x)
 			tap(x, p+".layers."+strconv.Itoa(j))
+			b.Layers = append(b.Layers, x)
 		}
 		tap(x, p, "hidden_states."+strconv.Itoa(i+1))
 	}

@@ -38,6 +38,7 @@ type Node struct {
 	Name  string // tap name, "" for values nobody can ask for
 	Shape []int
 	Int   bool // int32 values; only inputs are
+	again bool // the value of another node, computed again for the reverse pass
 }
 
 // Graph is a list of nodes in topological order. It is not safe for concurrent use while it is built.

@@ -41,7 +41,9 @@ type Op struct {
 	Run     func(c *Call)
 	VJP     VJP
 	InPlace []int // operands whose buffer may receive the result, each sized like it
-	View    bool  // the result is operand 0 under another shape, never computed
+	// Kept, where not nil, is the number of bytes that the first run of a node allocates and leaves behind.
+	Kept    func(attrs any) int64
+	View    bool // the result is operand 0 under another shape, never computed
 	Samples func(r *rand.Rand) []Sample
 }
 

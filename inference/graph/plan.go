@@ -12,6 +12,7 @@ import (
 // safe for concurrent runs.
 type Plan struct {
 	nodes   []Node
+	read    []bool // per node: an output needs it
 	steps   []step
 	place   []span // per node; length 0 for inputs and nodes not computed
 	root    []ID   // views share the buffer of their root
@@ -39,7 +40,7 @@ func Compile(g *Graph, outputs []ID, fuse bool, varying ...string) (*Plan, error
 		g.fuse(outputs)
 	}
 	_, live := g.uses(outputs)
-	p := &Plan{nodes: g.Nodes, outputs: outputs, place: make([]span, len(g.Nodes)), root: make([]ID, len(g.Nodes))}
+	p := &Plan{nodes: g.Nodes, read: live, outputs: outputs, place: make([]span, len(g.Nodes)), root: make([]ID, len(g.Nodes))}
 	for i := range g.Nodes {
 		p.root[i] = ID(i)
 		if g.Nodes[i].Op.View && live[i] {
@@ -61,7 +62,7 @@ func (p *Plan) divide(varying []string) {
 	varies := make([]bool, len(p.nodes))
 	for i := range p.nodes {
 		n := &p.nodes[i]
-		varies[i] = n.Op == inputOp && slices.Contains(varying, n.Name)
+		varies[i] = n.again || n.Op == inputOp && slices.Contains(varying, n.Name) // every round computes again, or nothing would be saved
 		for _, in := range n.In {
 			varies[i] = varies[i] || varies[in]
 		}
@@ -85,6 +86,28 @@ func (p *Plan) divide(varying []string) {
 
 // Bytes is the memory one run takes, inputs excluded.
 func (p *Plan) Bytes() int64 { return int64(p.arena) * 4 }
+
+// Feeds is the memory of the inputs that a run reads.
+func (p *Plan) Feeds() int64 {
+	n := int64(0)
+	for i := range p.nodes {
+		if p.read[i] && p.nodes[i].Op == inputOp {
+			n += 4 * int64(Size(p.nodes[i].Shape))
+		}
+	}
+	return n
+}
+
+// Kept is the memory that the next run leaves behind, for later runs to use.
+func (p *Plan) Kept() int64 {
+	n := int64(0)
+	for _, st := range p.steps {
+		if node := &p.nodes[st.node]; node.Op.Kept != nil {
+			n += node.Op.Kept(node.Attrs)
+		}
+	}
+	return n
+}
 
 // Steps is the number of kernels one run calls.
 func (p *Plan) Steps() int { return len(p.steps) }

@@ -1,12 +1,19 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Tape adds a reverse pass to a graph. Rules replaces the rule of an op, by name, for this run only (guided ReLU
 // and the like).
 type Tape struct {
 	G     *Graph
 	Rules map[string]VJP
+	// Keep, unless nil, lists the values that the reverse pass may find in memory; others it computes again from them
+	// (activation checkpointing, Chen et al. 2016), with the same bits.
+	Keep  []ID
+	twins map[ID]ID
 }
 
 // Backward pulls cotangents (node -> its cotangent node) back to the nodes wrt and returns their gradients, in
@@ -68,7 +75,7 @@ func (t *Tape) pull(i ID, grad []ID, need []bool) error {
 	if rule == nil {
 		return fmt.Errorf("graph: op %s has no gradient", op.Name)
 	}
-	parts := rule(t, i, grad[i])
+	parts := rule(t, t.again(i), grad[i])
 	for j, id := range in {
 		if j >= len(parts) || parts[j] == None || !need[id] {
 			continue
@@ -80,4 +87,26 @@ func (t *Tape) pull(i ID, grad []ID, need []bool) error {
 		}
 	}
 	return nil
+}
+
+// again is the node that has the value of id in the reverse pass: itself, or a twin computed from values that are kept. The
+// twin stands where it is first needed, so that a layer's values live while the layer is pulled back.
+func (t *Tape) again(id ID) ID {
+	n := t.G.Nodes[id]
+	if t.Keep == nil || len(n.In) == 0 || slices.Contains(t.Keep, id) {
+		return id
+	}
+	if twin, ok := t.twins[id]; ok {
+		return twin
+	}
+	in := make([]ID, len(n.In))
+	for j, operand := range n.In {
+		in[j] = t.again(operand)
+	}
+	t.G.Nodes = append(t.G.Nodes, Node{Op: n.Op, Attrs: n.Attrs, In: in, Shape: n.Shape, again: true})
+	if t.twins == nil {
+		t.twins = map[ID]ID{}
+	}
+	t.twins[id] = ID(len(t.G.Nodes) - 1)
+	return t.twins[id]
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 
 	"vitrine/inference/graph"
 	"vitrine/inference/kernel"
@@ -16,6 +17,7 @@ type Weight struct {
 	forward *kernel.Panel
 	once    sync.Once
 	back    *kernel.Panel
+	packed  atomic.Bool
 }
 
 // NewWeight packs w (out,in).
@@ -27,7 +29,10 @@ func (w *Weight) panel(trans bool) *kernel.Panel {
 	if !trans {
 		return w.forward
 	}
-	w.once.Do(func() { w.back = w.forward.Transposed() })
+	w.once.Do(func() {
+		w.back = w.forward.Transposed()
+		w.packed.Store(true)
+	})
 	return w.back
 }
 
@@ -62,6 +67,13 @@ func init() {
 			return out, nil
 		},
 		Run: runLinear,
+		Kept: func(attrs any) int64 {
+			l := attrs.(*Linear)
+			if !l.Trans || l.W.packed.Load() {
+				return 0
+			}
+			return int64(l.W.forward.Bytes())
+		},
 		VJP: linearVJP,
 		Samples: func(r *rand.Rand) []graph.Sample {
 			w := NewWeight(random(r, 5*7), 7, 5)
