@@ -112,3 +112,17 @@ func BenchmarkConv(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkAttention(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for _, h := range []Heads{{B: 1, H: 12, TQ: 128, TK: 128, D: 64, Scale: 0.125}, {B: 1, H: 12, TQ: 512, TK: 512, D: 64, Scale: 0.125}, {B: 1, H: 12, TQ: 16, TK: 16, D: 32, Scale: 0.2}} {
+		w := h.H * h.D
+		side := func() Batch { return Batch{Data: random(r, h.TQ*w), Inner: h.D, Row: w} }
+		q, k, v, out := side(), side(), side(), side()
+		b.Run(fmt.Sprintf("%dx%dx%d", h.H, h.TQ, h.D), func(b *testing.B) {
+			best := lowest(b, func() { Attention(1, h, q, k, v, out) })
+			b.ReportMetric(4*float64(h.H*h.TQ*h.TK*h.D)/best.Seconds()/1e9, "best-GFLOP/s")
+			b.ReportMetric(float64(best.Microseconds()), "best-µs")
+		})
+	}
+}

@@ -116,7 +116,7 @@ var kernels = []kernel{
 	}},
 }
 
-// exp of x, which is destroyed; four scratch registers.
+// exp of x, which is destroyed; three scratch registers.
 func (w *writer) exp(x int, t []int) int {
 	k, j, r := t[0], t[1], t[2]
 	w.load(j, w.c(poly.ExpLow))
@@ -140,9 +140,9 @@ func (w *writer) exp(x int, t []int) int {
 	return r
 }
 
-// erf of x, which is kept until the end; nine scratch registers.
+// erf of x, which is kept until the end; six scratch registers.
 func (w *writer) erf(x int, t []int) int {
-	a, s, small, r, u := t[0], t[1], t[2], t[3], t[4]
+	a, s, small, r, u, v := t[0], t[1], t[2], t[3], t[4], t[5]
 	w.and(a, x, w.bits(0x7fffffff))
 	w.mul(s, x, w.r(x))
 	w.horner(small, s, poly.ErfSmall[:])
@@ -155,25 +155,25 @@ func (w *writer) erf(x int, t []int) int {
 		w.mad(r, a, w.c(float64(c)))
 	}
 	w.op("VFMSUB213PS %s, %s, %s", w.r(a), w.r(a), w.r(r)) // r*a - a
-	v := w.exp(r, t[4:])
-	w.load(t[4], w.c(1))
-	w.sub(v, t[4], w.r(v))
+	w.exp(r, []int{s, u, v})
+	w.load(u, w.c(1))
+	w.sub(v, u, w.r(v))
 	w.and(s, x, w.bits(1<<31))
 	w.or(v, v, w.r(s))
-	w.less(v, a, w.c(poly.ErfSplit), small, v, t[4])
+	w.less(v, a, w.c(poly.ErfSplit), small, v, u)
 	return v
 }
 
-// tanh of x, which is kept until the end; seven scratch registers.
+// tanh of x, which is kept until the end; six scratch registers.
 func (w *writer) tanh(x int, t []int) int {
-	a, s, small, e := t[0], t[1], t[2], t[3]
+	a, s, small, e, u, v := t[0], t[1], t[2], t[3], t[4], t[5]
 	w.and(a, x, w.bits(0x7fffffff))
 	w.mul(s, x, w.r(x))
 	w.horner(small, s, poly.Tanh[:])
 	w.mul(small, small, w.r(s))
 	w.mad(small, x, w.r(x))
 	w.add(e, a, w.r(a))
-	v := w.exp(e, t[4:])
+	w.exp(e, []int{s, u, v})
 	w.add(v, v, w.c(1))
 	w.load(e, w.c(2))
 	w.div(v, e, w.r(v))

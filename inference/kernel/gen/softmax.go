@@ -10,8 +10,7 @@ func (w *writer) softmax() {
 	w.decls = append(w.decls, sig)
 	w.function(name, sig, 28)
 	per := 16 / w.v.lanes
-	sums, s, most, x := 0, per, per+1, per+2 // the sums come first, so that a folded one ends in register 0
-	t := []int{per + 3, per + 4, per + 5, per + 6}
+	sums, most, s, x := 0, per, per+1, per+2 // the sums come first, so that a folded one ends in register 0
 	w.op("MOVQ dst+8(FP), DI")
 	w.op("MOVQ a+16(FP), SI")
 	w.op("VBROADCASTSS s+24(FP), %s", w.r(s))
@@ -33,9 +32,10 @@ func (w *writer) softmax() {
 		w.xor(sums+i, sums+i, w.r(sums+i))
 	}
 	w.pass("exp", per, "", func(i int, masked bool) {
+		x := s + 5*i // two vectors at a time need registers of their own; the scale is done with
 		w.element(x, "DI", i, masked)
 		w.sub(x, x, w.r(most))
-		e := w.exp(x, t)
+		e := w.exp(x, []int{x + 1, x + 2, x + 3})
 		if masked && w.v.lanes == 16 {
 			w.op("VADDPS %s, %s, K1, %s", w.r(e), w.r(sums+i), w.r(sums+i))
 		} else if masked {
@@ -69,9 +69,11 @@ func (w *writer) pass(name string, per int, other string, each func(i int, maske
 	w.op("CMPQ CX, $%d", step)
 	w.op("JLT %s_tail", name)
 	w.label(name + "_loop")
+	var pieces []func()
 	for i := range per {
-		each(i, false)
+		pieces = append(pieces, func() { each(i, false) })
 	}
+	w.together(pieces...)
 	w.op("ADDQ $%d, DI", 4*step)
 	if other != "" {
 		w.op("ADDQ $%d, %s", 4*step, other)

@@ -84,8 +84,8 @@ func (w *writer) less(d, a int, b string, yes, no, t int) {
 // choose is less for any comparison predicate.
 func (w *writer) choose(predicate, d, a int, b string, yes, no, t int) {
 	if w.v.lanes == 16 {
-		w.op("VCMPPS $%d, %s, %s, K2", predicate, b, w.r(a))
-		w.op("VBLENDMPS %s, %s, K2, %s", w.r(yes), w.r(no), w.r(d))
+		w.op("VCMPPS $%d, %s, %s, K%d", predicate, b, w.r(a), 2+w.stream)
+		w.op("VBLENDMPS %s, %s, K%d, %s", w.r(yes), w.r(no), 2+w.stream, w.r(d))
 		return
 	}
 	w.op("VCMPPS $%d, %s, %s, %s", predicate, b, w.r(a), w.r(t))
@@ -140,21 +140,32 @@ func (w *writer) elementwise(k kernel) {
 		t = append(t, i)
 	}
 	step := 4 * w.v.lanes
-	w.op("CMPQ CX, $%d", w.v.lanes)
-	w.op("JLT tail")
-	w.label("loop")
-	for i := range in {
-		w.load(i, "("+pointers[i]+")")
+	one := func(in, t []int, at int) func() {
+		return func() {
+			for i := range in {
+				w.load(in[i], fmt.Sprintf("%d(%s)", at, pointers[i]))
+			}
+			w.op("VMOVUPS %s, %d(DI)", w.r(k.body(w, in, s, t)), at)
+		}
 	}
-	w.op("VMOVUPS %s, (DI)", w.r(k.body(w, in, s, t)))
-	for i := range in {
-		w.op("ADDQ $%d, %s", step, pointers[i])
+	loop := func(label string, vectors int, pieces ...func()) {
+		w.op("CMPQ CX, $%d", vectors*w.v.lanes)
+		w.op("JLT %s_end", label)
+		w.label(label)
+		w.together(pieces...)
+		for i := range in {
+			w.op("ADDQ $%d, %s", vectors*step, pointers[i])
+		}
+		w.op("ADDQ $%d, DI", vectors*step)
+		w.op("SUBQ $%d, CX", vectors*w.v.lanes)
+		w.op("CMPQ CX, $%d", vectors*w.v.lanes)
+		w.op("JGE %s", label)
+		w.label(label + "_end")
 	}
-	w.op("ADDQ $%d, DI", step)
-	w.op("SUBQ $%d, CX", w.v.lanes)
-	w.op("CMPQ CX, $%d", w.v.lanes)
-	w.op("JGE loop")
-	w.label("tail")
+	if in2, t2 := w.second(k, in, s, t); in2 != nil {
+		loop("two", 2, one(in, t, 0), one(in2, t2, step))
+	}
+	loop("one", 1, one(in, t, 0))
 	w.op("TESTQ CX, CX")
 	w.op("JEQ done")
 	w.tailMask()
@@ -170,6 +181,29 @@ func (w *writer) elementwise(k kernel) {
 	w.label("done")
 	w.op("VZEROUPPER")
 	w.op("RET")
+}
+
+// second finds registers for the sources and the scratch of a second vector beside the first, if there are enough.
+func (w *writer) second(k kernel, in, s, t []int) (in2, t2 []int) {
+	dry := &writer{v: w.v}
+	k.body(dry, in, s, t)
+	free := dry.high + 1
+	need := free - len(s) // everything but the scalars once more
+	if free+need > w.v.regs {
+		return nil, nil
+	}
+	for range in {
+		in2 = append(in2, free)
+		free++
+	}
+	for range need - len(in) {
+		t2 = append(t2, free)
+		free++
+	}
+	for len(t2) < len(t) { // never named, as the dry run shows
+		t2 = append(t2, w.v.regs)
+	}
+	return in2, t2
 }
 
 // tailMask turns CX < lanes into K1 or the last register.

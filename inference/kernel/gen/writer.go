@@ -30,6 +30,8 @@ type writer struct {
 	body   strings.Builder
 	consts constants
 	decls  []string // Go declarations
+	stream int      // which of the pieces written together this is: it has a mask register of its own
+	high   int      // the highest vector register named so far
 }
 
 func (w *writer) file() string { return header + w.data() + w.body.String() }
@@ -41,6 +43,27 @@ func (w *writer) op(format string, args ...any) {
 
 func (w *writer) label(name string) { fmt.Fprintf(&w.body, "%s:\n", name) }
 
+// together writes equal pieces of code, on registers of their own, line by line in turn, so that the processor finds the instructions of all of them in its
+// window.
+func (w *writer) together(pieces ...func()) {
+	before := w.body.String()
+	var lines [][]string
+	for i, piece := range pieces {
+		w.body.Reset()
+		w.stream = i
+		piece()
+		lines = append(lines, strings.SplitAfter(w.body.String(), "\n"))
+	}
+	w.stream = 0
+	w.body.Reset()
+	w.body.WriteString(before)
+	for i := range lines[0] {
+		for _, l := range lines {
+			w.body.WriteString(l[i])
+		}
+	}
+}
+
 // function starts a function whose comment and frame are given.
 func (w *writer) function(name, signature string, size int) {
 	fmt.Fprintf(&w.body, "\n// %s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", signature, name, size)
@@ -50,5 +73,6 @@ func (w *writer) r(n int) string {
 	if n >= w.v.regs {
 		panic("gen: out of vector registers")
 	}
+	w.high = max(w.high, n)
 	return fmt.Sprintf("%s%d", w.v.reg, n)
 }
