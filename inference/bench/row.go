@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// peer is one program on the other side, with the largest ratio ours/peer that is asked for and the one that is aimed at.
+type peer struct {
+	name      string
+	most, aim float64
+}
+
+// row is one line of the table.
+type row struct {
+	name   string
+	work   string
+	kase   string // the peers' name of the case
+	model  string // folder of the checkpoint, "" for none
+	args   string // of vitrine bench
+	input  string // file of the input
+	peers  []peer
+	rounds int // with several threads
+	// roundsAlone are the rounds on one thread.
+	roundsAlone int
+	best        bool    // the peers are variants of one: the fastest counts
+	metric      string  // "" for the median time
+	unit        string  // of metric, "" for milliseconds
+	from        string  // taken from the measurement of another row
+	alone       bool    // share of the processor's peak, no peer
+	least       float64 // of that share
+	delta       bool    // the completeness delta is shown
+}
+
+func onnx(most, aim float64) []peer {
+	return []peer{{"onnxruntime", most, aim}, {"onnxruntime-fused", most, aim}}
+}
+
+// rows lists the table, most wanted first.
+var rows = []row{
+	{name: "bert-1x128", work: "BERT-base forward, 1×128", kase: "bert-forward-1x128", model: "bert-base-cls", args: "--case forward --tokens 128", input: "ids-1x128",
+		peers: onnx(0.95, 0.82), best: true, rounds: 3, roundsAlone: 2},
+	{name: "bert-8x128", work: "BERT-base forward, 8×128", kase: "bert-forward-8x128", model: "bert-base-cls", args: "--case forward --tokens 128 --batch 8", input: "ids-8x128",
+		peers: onnx(0.95, 0.82), best: true, rounds: 2, roundsAlone: 1},
+	{name: "bert-1x512", work: "BERT-base forward, 1×512", kase: "bert-forward-1x512", model: "bert-base-cls", args: "--case forward --tokens 512", input: "ids-1x512",
+		peers: onnx(0.95, 0.82), best: true, rounds: 2, roundsAlone: 1},
+	{name: "minilm-1x16", work: "MiniLM forward, 1×16", kase: "minilm-forward-1x16", model: "minilm", args: "--case hidden --tokens 16", input: "ids-1x16",
+		peers: onnx(0.90, 0.70), best: true, rounds: 3, roundsAlone: 2},
+	{name: "minilm-32x128", work: "MiniLM forward, 32×128", kase: "minilm-forward-32x128", model: "minilm", args: "--case hidden --tokens 128 --batch 32", input: "ids-32x128",
+		peers: onnx(0.90, 0.70), best: true, rounds: 2, roundsAlone: 1},
+	{name: "resnet50-1", work: "ResNet-50 forward, 1 image", kase: "resnet50-forward-1", model: "resnet-50", args: "--case forward", input: "pixels-1",
+		peers: []peer{{"onnxruntime", 1, 0.88}}, rounds: 3, roundsAlone: 2},
+	{name: "resnet50-8", work: "ResNet-50 forward, 8 images", kase: "resnet50-forward-8", model: "resnet-50", args: "--case forward --batch 8", input: "pixels-8",
+		peers: []peer{{"onnxruntime", 1, 0.88}}, rounds: 3, roundsAlone: 2},
+	{name: "attentions", work: "all attention maps, BERT-base 1×128, with logits", kase: "attention-maps-bert-1x128", model: "bert-base-cls", args: "--case attentions --tokens 128", input: "ids-1x128",
+		peers: []peer{{"onnxruntime", 0.90, 0.80}}, rounds: 3, roundsAlone: 2},
+	{name: "ig-captum", work: "integrated gradients, BERT-base 1×128, 50 points", kase: "ig-bert-1x128", model: "bert-base-cls",
+		args: "--case integrated-gradients --profile captum --tokens 128", input: "ids-1x128", delta: true,
+		peers: []peer{{"captum-onednn-b10", 0.82, 0.72}, {"captum-b10", 0.45, 0.40}}, rounds: 1, roundsAlone: 1},
+	{name: "ig-adaptive", work: "the same, adaptive default", kase: "ig-bert-1x128", model: "bert-base-cls",
+		args: "--case integrated-gradients --profile adaptive --tokens 128", input: "ids-1x128", delta: true,
+		peers: []peer{{"captum-onednn-b10", 0.55, 0.35}, {"captum-b10", 0.30, 0.20}}, rounds: 1, roundsAlone: 1},
+	{name: "ixg", work: "input × gradient, BERT-base 1×128", kase: "ixg-bert-1x128", model: "bert-base-cls", args: "--case input-x-gradient --tokens 128", input: "ids-1x128",
+		peers: []peer{{"captum-onednn", 0.82, 0.70}, {"captum", 0.45, 0.35}}, rounds: 2, roundsAlone: 1},
+	{name: "occlusion", work: "occlusion over 128 tokens, BERT-base", kase: "occlusion-bert-128", model: "bert-base-cls", args: "--case occlusion --tokens 128", input: "ids-1x128",
+		peers: []peer{{"onnxruntime-b16", 0.95, 0.82}}, rounds: 1, roundsAlone: 1},
+	{name: "grad-cam", work: "Grad-CAM, ResNet-50, last stage", kase: "gradcam-resnet50", model: "resnet-50", args: "--case grad-cam", input: "pixels-1",
+		peers: []peer{{"captum", 0.50, 0.40}, {"grad-cam", 0.25, 0.18}}, rounds: 2, roundsAlone: 1},
+	{name: "load", work: "load BERT-base from safetensors to first answer", kase: "load-bert", model: "bert-base-cls", args: "--case load",
+		peers: []peer{{"onnxruntime", 0.60, 0.35}}, rounds: 3, roundsAlone: 2},
+	{name: "memory-forward", work: "peak memory, BERT-base forward 1×128", from: "bert-1x128", metric: "peak_rss_mb", unit: "MB",
+		peers: []peer{{"onnxruntime", 0.90, 0.80}}},
+	{name: "memory-ig", work: "peak memory, integrated gradients", from: "ig-captum", metric: "peak_rss_mb", unit: "MB",
+		peers: []peer{{"captum-b10", 0.60, 0.50}}},
+	{name: "gemm", work: "matrix product 128×768×3072", kase: "gemm-128x768x3072", args: "--case gemm --shape 128x768x3072",
+		peers: []peer{{"onnxruntime", 1, 1}, {"torch-onednn", 1, 1}}, rounds: 2, roundsAlone: 2},
+	{name: "peak-128x768x3072", work: "matrix product 128×768×3072", args: "--case gemm --shape 128x768x3072", alone: true, least: 0.90},
+	{name: "peak-128x768x768", work: "matrix product 128×768×768", args: "--case gemm --shape 128x768x768", alone: true, least: 0.90},
+	{name: "peak-128x3072x768", work: "matrix product 128×3072×768", args: "--case gemm --shape 128x3072x768", alone: true, least: 0.90},
+}
+
+// ours are the arguments of vitrine for a row.
+func (s *settings) ours(r row, threads int) []string {
+	args := []string{"bench"}
+	if r.model != "" {
+		args = append(args, filepath.Join(s.ckpt, r.model))
+	}
+	args = append(args, strings.Fields(r.args)...)
+	if r.input != "" {
+		args = append(args, "--input", filepath.Join(s.inputs, r.input))
+	}
+	return append(args, "--threads", strconv.Itoa(threads), "--json")
+}
+
+// makeInputs writes the inputs of the peers into files.
+func (s *settings) makeInputs() error {
+	const script = `
+import sys, os
+sys.path.insert(0, sys.argv[1])
+import peers
+for b, t in (1, 16), (1, 128), (8, 128), (32, 128), (1, 512):
+    peers.bert_feed(b, t)["input_ids"].astype("<i4").tofile(os.path.join(sys.argv[2], f"ids-{b}x{t}"))
+for b in 1, 8:
+    peers.image(b).astype("<f4").tofile(os.path.join(sys.argv[2], f"pixels-{b}"))
+`
+	out, err := exec.Command(s.python, "-c", script, filepath.Dir(s.compare), s.inputs).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("making the inputs: %w: %s", err, out)
+	}
+	return nil
+}
+
+// checkAll compares the first numbers of every case with those of its peers: they agree to 1e-4 of the largest where both
+// sides do the same work.
+func (s *settings) checkAll() error {
+	bad := 0
+	for _, r := range rows {
+		if r.input == "" || !s.wants(r) || r.name == "ig-adaptive" {
+			continue
+		}
+		var own struct{ Check []float64 }
+		if err := command(&own, s.vitrine, append(s.ours(r, 2), "--load-only")...); err != nil {
+			return err
+		}
+		for _, p := range r.peers {
+			var other struct{ Extra struct{ Check []float64 } }
+			err := command(&other, s.python, filepath.Join(filepath.Dir(s.compare), "peers.py"), "--case", r.kase, "--peer", p.name, "--threads", "2", "--load-only")
+			if err != nil {
+				return err
+			}
+			verdict := "equal"
+			if !agree(own.Check, other.Extra.Check) {
+				verdict = "DIFFERENT"
+				bad++
+			}
+			fmt.Printf("%-14s %-18s %s  ours %.5g  theirs %.5g\n", r.name, p.name, verdict, own.Check, other.Extra.Check)
+		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d results differ", bad)
+	}
+	return nil
+}
+
+func agree(a, b []float64) bool {
+	largest, apart := 0.0, 0.0
+	for i := range min(len(a), len(b)) {
+		largest = max(largest, math.Abs(a[i]), math.Abs(b[i]))
+		apart = max(apart, math.Abs(a[i]-b[i]))
+	}
+	return len(a) == len(b) && len(a) > 0 && apart <= max(1e-4*largest, 1e-4)
+}
