@@ -70,6 +70,9 @@ func (r *request) patches(feeds map[string]graph.Value, p *compiled, examples []
 			if !slices.Equal(t.Shape, shape) || len(t.Data) != graph.Size(shape) {
 				return fmt.Errorf("inference: %w: the value written to %q has shape %v (%d numbers), expected %v", ErrInput, name, t.Shape, len(t.Data), shape)
 			}
+			if err := finite("values written to "+name, t.Data); err != nil {
+				return fmt.Errorf("inference: %w", err)
+			}
 			if p.built.ChannelsLast[id] {
 				all = append(all, channelsLast(t.Data, shape)...)
 			} else {

@@ -115,6 +115,12 @@ type key struct {
 // check validates one example against the model; the values of its patch wait for the graph.
 func (m *Model) check(e *Example) (key, error) {
 	k, err := m.shape(e)
+	if err == nil {
+		err = finite("pixels", e.Pixels)
+	}
+	if err == nil {
+		err = finite("embeddings", e.Embeddings)
+	}
 	k.patch = strings.Join(slices.Sorted(maps.Keys(e.Patch)), "\x00")
 	return k, err
 }
@@ -184,7 +190,11 @@ func (r *request) group(ctx context.Context, k key, members []int) error {
 		if err != nil {
 			return err
 		}
-		if err := r.chunk(ctx, p, k, members[:n]); err != nil {
+		broken, err := r.chunk(ctx, p, k, members[:n])
+		if err == nil && broken >= 0 {
+			err = r.overflow(ctx, k, broken)
+		}
+		if err != nil {
 			return err
 		}
 		members = members[n:]
@@ -193,27 +203,29 @@ func (r *request) group(ctx context.Context, k key, members []int) error {
 }
 
 // chunk fills the feeds, runs the plan and copies out what was asked for. It waits while other runs leave too little
-// memory.
-func (r *request) chunk(ctx context.Context, p *compiled, k key, members []int) error {
+// memory. broken is an example whose output is not finite, or -1.
+func (r *request) chunk(ctx context.Context, p *compiled, k key, members []int) (broken int, err error) {
 	feeds, err := r.feeds(p, k, members)
 	if err != nil {
-		return err
+		return -1, err
 	}
 	rounds, err := r.m.rounds(p, members, r.spec, r.predicted)
 	if err != nil {
-		return err
+		return -1, err
 	}
 	need := p.estimate(len(rounds))
 	if err := memory.take(ctx, need, r.limit()); err != nil {
-		return err
+		return -1, err
 	}
 	defer memory.give(need)
-	finite := true
+	broken = -1
 	err = p.plan.RunEach(ctx, feeds, rounds, r.spec.Threads, func(round int, value func(graph.ID) graph.Value) {
 		for b, i := range members {
 			if round == 0 {
 				r.results[i] = p.result(value, b, r.spec)
-				finite = finite && allFinite(r.results[i].Output.Data)
+				if !allFinite(r.results[i].Output.Data) {
+					broken = i
+				}
 			}
 			if r.quantity != "" {
 				pull := Pull{Value: float64(value(p.scalar).F[b]), Grads: p.gradients(value, b, r.spec)}
@@ -225,13 +237,10 @@ func (r *request) chunk(ctx context.Context, p *compiled, k key, members []int) 
 			}
 		}
 	})
-	switch {
-	case err != nil && ctx.Err() == nil:
-		return fmt.Errorf("inference: running: %w", err)
-	case err == nil && !finite:
-		return fmt.Errorf("inference: %w: the output is not a finite number; the checkpoint overflows on this input", ErrModel)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("inference: running: %w", err)
 	}
-	return err
+	return broken, err
 }
 
 // result copies the output and the taps of example b.
@@ -256,13 +265,4 @@ func (c *compiled) gradients(value func(graph.ID) graph.Value, b int, spec RunSp
 		out[name] = c.gradient(value, b, j)
 	}
 	return out
-}
-
-func allFinite(x []float32) bool {
-	for _, v := range x {
-		if v-v != 0 {
-			return false
-		}
-	}
-	return true
 }

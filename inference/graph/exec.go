@@ -69,8 +69,14 @@ func (p *Plan) bind(values []Value, arena []float32, feeds map[string]Value) err
 	return nil
 }
 
-func (p *Plan) step(id ID, values []Value, c *Call, threads int) error {
+// step runs one node. A kernel whose operands do not fit panics with constant text; here that becomes an error that names the node.
+func (p *Plan) step(id ID, values []Value, c *Call, threads int) (err error) {
 	n := &p.nodes[id]
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("graph: node %d %q (%s): %v", id, n.Name, n.Op.Name, r)
+		}
+	}()
 	in := c.In[:0]
 	for _, id := range n.In {
 		if values[id].F == nil && values[id].I == nil {

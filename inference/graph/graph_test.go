@@ -6,9 +6,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"vitrine/inference/graph"
+	"vitrine/inference/kernel"
 	"vitrine/inference/op"
 )
 
@@ -232,6 +234,32 @@ func TestErrors(t *testing.T) {
 	g.Alias("y", y-1)
 	if g.Err() == nil {
 		t.Error("one name for two nodes")
+	}
+}
+
+// TestPanicsNameTheNode: a kernel whose operands do not fit panics; the run ends with an error that says where, and the plan stays usable.
+func TestPanicsNameTheNode(t *testing.T) {
+	fail := true
+	graph.Register(&graph.Op{Name: "test_misfit",
+		Shape:   func(_ any, in [][]int) ([]int, error) { return in[0], nil },
+		Samples: func(*rand.Rand) []graph.Sample { return nil },
+		Run: func(c *graph.Call) {
+			if fail {
+				kernel.Add(c.Out, c.In[0].F, nil)
+			}
+			kernel.Parallel(c.Threads, 3, func(int) {})
+		}})
+	g := graph.New()
+	y := g.Add("test_misfit", nil, "encoder.layer.3.output", g.Input("x", 4))
+	p := compile(t, g, true, y)
+	feeds := map[string]graph.Value{"x": {F: make([]float32, 4)}}
+	err := p.Run(context.Background(), feeds, 2, func(func(graph.ID) graph.Value) { t.Error("the result was read") })
+	if err == nil || !strings.Contains(err.Error(), `"encoder.layer.3.output" (test_misfit): kernel: slices of different length`) {
+		t.Error(err)
+	}
+	fail = false
+	if err := p.Run(context.Background(), feeds, 2, func(func(graph.ID) graph.Value) {}); err != nil {
+		t.Error(err)
 	}
 }
 
