@@ -9,7 +9,7 @@ import (
 type arena struct {
 	floats []float32
 	values []Value
-	call   Call
+	calls  []*Call
 	lent   *[]float32
 }
 

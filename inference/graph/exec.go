@@ -32,7 +32,7 @@ func (p *Plan) RunEach(ctx context.Context, feeds map[string]Value, rounds []map
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := p.step(st.node, values, &arena.call, threads); err != nil {
+			if err := p.step(st, values, arena, threads); err != nil {
 				return err
 			}
 		}
@@ -69,22 +69,34 @@ func (p *Plan) bind(values []Value, arena []float32, feeds map[string]Value) err
 	return nil
 }
 
-// step runs one node. A kernel whose operands do not fit panics with constant text; here that becomes an error that names the node.
-func (p *Plan) step(id ID, values []Value, c *Call, threads int) (err error) {
-	n := &p.nodes[id]
+// step runs the nodes of one step. A kernel whose operands do not fit panics with constant text; here that becomes an error
+// that names the node.
+func (p *Plan) step(st step, values []Value, a *arena, threads int) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("graph: node %d %q (%s): %v", id, n.Name, n.Op.Name, r)
+			n := &p.nodes[st.nodes[0]]
+			err = fmt.Errorf("graph: node %d %q (%s): %v", st.nodes[0], n.Name, n.Op.Name, r)
 		}
 	}()
-	in := c.In[:0]
-	for _, id := range n.In {
-		if values[id].F == nil && values[id].I == nil {
-			return fmt.Errorf("graph: input %q is missing", p.nodes[id].Name)
-		}
-		in = append(in, values[id])
+	for len(a.calls) < len(st.nodes) {
+		a.calls = append(a.calls, &Call{})
 	}
-	*c = Call{Attrs: n.Attrs, In: in, Out: values[id].F, Shape: n.Shape, Threads: threads}
-	n.Op.Run(c)
+	calls := a.calls[:len(st.nodes)]
+	for j, id := range st.nodes {
+		n := &p.nodes[id]
+		in := calls[j].In[:0]
+		for _, id := range n.In {
+			if values[id].F == nil && values[id].I == nil {
+				return fmt.Errorf("graph: input %q is missing", p.nodes[id].Name)
+			}
+			in = append(in, values[id])
+		}
+		*calls[j] = Call{Attrs: n.Attrs, In: in, Out: values[id].F, Shape: n.Shape, Threads: threads}
+	}
+	if op := p.nodes[st.nodes[0]].Op; len(calls) == 1 {
+		op.Run(calls[0])
+	} else {
+		op.Together(calls)
+	}
 	return nil
 }

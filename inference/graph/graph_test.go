@@ -125,14 +125,18 @@ func TestPlanReusesMemory(t *testing.T) {
 func TestRandomGraphs(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	acts := []string{"gelu", "tanh", "relu", "silu"}
+	w := op.NewWeight(values(25), 5, 5)
 	for trial := range 200 {
 		g := graph.New()
 		ids := []graph.ID{g.Input("x", 2, 5)}
 		for range 3 + r.IntN(25) {
 			a, b := ids[r.IntN(len(ids))], ids[r.IntN(len(ids))]
-			if r.IntN(2) == 0 {
+			switch r.IntN(3) {
+			case 0:
 				ids = append(ids, g.Add("add", nil, "", a, b))
-			} else {
+			case 1:
+				ids = append(ids, g.Add("linear", &op.Linear{W: w}, "", a))
+			default:
 				act, _ := op.FindAct(acts[r.IntN(len(acts))])
 				ids = append(ids, op.AddAct(g, act, "", a))
 			}
@@ -273,5 +277,33 @@ func TestReplace(t *testing.T) {
 	want := g2.Add("softmax", &op.Softmax{Scale: 1}, "", g2.Input("x", 1, 6))
 	if w := run(t, compile(t, g2, true, want), map[string]graph.Value{"x": {F: values(6)}}, want)[0]; !slices.Equal(got, w) {
 		t.Errorf("%v, expected %v", got, w)
+	}
+}
+
+// TestJoin: products of one operand are one step, also when others stand between them, and have the bits of three; what
+// needs another of them waits for it.
+func TestJoin(t *testing.T) {
+	build := func() (*graph.Graph, []graph.ID) {
+		g := graph.New()
+		x := g.Input("x", 4, 5)
+		linear := func(seed int, in ...graph.ID) graph.ID {
+			return g.Add("linear", &op.Linear{W: op.NewWeight(values(25 + 5*seed)[5*seed:], 5, 5)}, "", in...)
+		}
+		a := linear(0, x)
+		s := g.Add("softmax", &op.Softmax{Scale: 1}, "", a)
+		b := linear(1, x)
+		return g, []graph.ID{a, s, b, linear(2, x), linear(3, x, b)}
+	}
+	g, ids := build()
+	plain := compile(t, g, false, ids...)
+	if plain.Steps() != 3 {
+		t.Errorf("%d steps", plain.Steps())
+	}
+	feeds := map[string]graph.Value{"x": {F: values(20)}}
+	together := run(t, plain, feeds, ids...)
+	for i, id := range ids {
+		if got := run(t, compile(t, g, false, id), feeds, id)[0]; !slices.Equal(got, together[i]) {
+			t.Errorf("value %d is %v alone, %v together", i, got, together[i])
+		}
 	}
 }

@@ -36,11 +36,13 @@ type Sample struct {
 
 // Op is one operation: forward, shape rule, reverse rule, samples that test all of it.
 type Op struct {
-	Name    string
-	Shape   func(attrs any, in [][]int) ([]int, error)
-	Run     func(c *Call)
-	VJP     VJP
-	InPlace []int // operands whose buffer may receive the result, each sized like it
+	Name  string
+	Shape func(attrs any, in [][]int) ([]int, error)
+	Run   func(c *Call)
+	// Together, where not nil, runs several independent nodes that share operand 0, with the bits of one after the other.
+	Together func(calls []*Call)
+	VJP      VJP
+	InPlace  []int // operands whose buffer may receive the result, each sized like it
 	// Kept, where not nil, is the number of bytes that the first run of a node allocates and leaves behind.
 	Kept    func(attrs any) int64
 	View    bool // the result is operand 0 under another shape, never computed

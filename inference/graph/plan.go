@@ -22,7 +22,8 @@ type Plan struct {
 	pool    sync.Pool
 }
 
-type step struct{ node ID }
+// step is one node, or several of one op that run together.
+type step struct{ nodes []ID }
 
 type span struct{ off, n int }
 
@@ -47,14 +48,57 @@ func Compile(g *Graph, outputs []ID, fuse bool, varying ...string) (*Plan, error
 			p.root[i] = p.root[g.Nodes[i].In[0]]
 		}
 		if live[i] && g.Nodes[i].Op != inputOp && !g.Nodes[i].Op.View {
-			p.steps = append(p.steps, step{ID(i)})
+			p.steps = append(p.steps, step{[]ID{ID(i)}})
 		}
 	}
 	p.first = len(p.steps)
 	if len(varying) > 0 {
 		p.divide(varying)
 	}
+	p.join()
 	return p, p.layout()
+}
+
+// reach is how many steps back a step is moved to join another.
+const reach = 6
+
+// join makes one step of near steps that share their first operand and do not need each other, where the op can run them
+// together.
+func (p *Plan) join() {
+	out := p.steps[:0]
+	start, first := 0, p.first
+	for i, st := range p.steps {
+		if i == first {
+			start, p.first = len(out), len(out)
+		}
+		at := len(out) - 1
+		for at >= max(start, len(out)-reach) && !p.together(out[at].nodes, st.nodes[0], at == len(out)-1) {
+			at--
+		}
+		if at >= max(start, len(out)-reach) {
+			out[at].nodes = append(out[at].nodes, st.nodes...)
+			continue
+		}
+		out = append(out, st)
+	}
+	if first == len(p.steps) {
+		p.first = len(out)
+	}
+	p.steps = out
+}
+
+// together reports whether the node can join the step; one that is not the last step's neighbour may need nothing else.
+func (p *Plan) together(nodes []ID, id ID, neighbour bool) bool {
+	a, b := &p.nodes[nodes[0]], &p.nodes[id]
+	if a.Op != b.Op || a.Op.Together == nil || a.In[0] != b.In[0] || !neighbour && len(b.In) > 1 {
+		return false
+	}
+	for _, in := range b.In {
+		if slices.Contains(nodes, p.root[in]) {
+			return false
+		}
+	}
+	return true
 }
 
 // divide puts the steps that do not depend on the varying inputs first; each part keeps its order.
@@ -69,15 +113,15 @@ func (p *Plan) divide(varying []string) {
 	}
 	slices.SortStableFunc(p.steps, func(a, b step) int {
 		switch {
-		case varies[a.node] == varies[b.node]:
+		case varies[a.nodes[0]] == varies[b.nodes[0]]:
 			return 0
-		case varies[b.node]:
+		case varies[b.nodes[0]]:
 			return -1
 		}
 		return 1
 	})
 	p.first, _ = slices.BinarySearchFunc(p.steps, true, func(s step, _ bool) int {
-		if varies[s.node] {
+		if varies[s.nodes[0]] {
 			return 1
 		}
 		return -1
@@ -102,8 +146,10 @@ func (p *Plan) Feeds() int64 {
 func (p *Plan) Kept() int64 {
 	n := int64(0)
 	for _, st := range p.steps {
-		if node := &p.nodes[st.node]; node.Op.Kept != nil {
-			n += node.Op.Kept(node.Attrs)
+		for _, id := range st.nodes {
+			if node := &p.nodes[id]; node.Op.Kept != nil {
+				n += node.Op.Kept(node.Attrs)
+			}
 		}
 	}
 	return n
@@ -115,46 +161,60 @@ func (p *Plan) Steps() int { return len(p.steps) }
 // layout gives every computed value its span. A span is free again after the last step that reads it; what every round
 // reads stays.
 func (p *Plan) layout() error {
+	last := p.lastUse()
+	var heap freeList
+	for s, st := range p.steps {
+		for _, id := range st.nodes {
+			n := &p.nodes[id]
+			size := Size(n.Shape)
+			if size > math.MaxInt32 {
+				return fmt.Errorf("%w: %d elements", ErrTooLarge, size)
+			}
+			if donor := p.donor(n, s, last, size); donor != None && len(st.nodes) == 1 {
+				p.place[id] = p.place[donor]
+				last[donor] = -1
+			} else {
+				p.place[id] = span{heap.take(aligned(size)), size}
+			}
+		}
+		for _, id := range st.nodes {
+			for _, in := range p.nodes[id].In {
+				r := p.root[in]
+				if last[r] == s && p.place[r].n > 0 {
+					heap.give(p.place[r].off, aligned(p.place[r].n))
+					last[r] = -1
+				}
+			}
+		}
+	}
+	p.arena = heap.top
+	return nil
+}
+
+func aligned(n int) int { return (n + alignment - 1) / alignment * alignment }
+
+// lastUse is the last step that reads each value, MaxInt for what outlives the run's steps: outputs, and what every round
+// reads.
+func (p *Plan) lastUse() map[ID]int {
 	last := make(map[ID]int, len(p.steps))
 	made := make(map[ID]int, len(p.steps))
 	for s, st := range p.steps {
-		made[st.node] = s
-		for _, in := range p.nodes[st.node].In {
-			r := p.root[in]
-			if at, ok := made[r]; ok && at < p.first && s >= p.first {
-				last[r] = math.MaxInt
-			} else {
-				last[r] = s
+		for _, id := range st.nodes {
+			made[id] = s
+			for _, in := range p.nodes[id].In {
+				r := p.root[in]
+				if at, ok := made[r]; ok && at < p.first && s >= p.first {
+					last[r] = math.MaxInt
+				} else {
+					last[r] = s
+				}
 			}
 		}
 	}
 	for _, id := range p.outputs {
 		last[p.root[id]] = math.MaxInt
 	}
-	var heap freeList
-	for s, st := range p.steps {
-		n := &p.nodes[st.node]
-		size := Size(n.Shape)
-		if size > math.MaxInt32 {
-			return fmt.Errorf("%w: %d elements", ErrTooLarge, size)
-		}
-		rounded := (size + alignment - 1) / alignment * alignment
-		if donor := p.donor(n, s, last, size); donor != None {
-			p.place[st.node] = p.place[donor]
-			last[donor] = -1
-		} else {
-			p.place[st.node] = span{heap.take(rounded), size}
-		}
-		for _, in := range n.In {
-			r := p.root[in]
-			if last[r] == s && p.place[r].n > 0 {
-				heap.give(p.place[r].off, (p.place[r].n+alignment-1)/alignment*alignment)
-				last[r] = -1
-			}
-		}
-	}
-	p.arena = heap.top
-	return nil
+	return last
 }
 
 // donor returns the operand whose buffer the node may take over.

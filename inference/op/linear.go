@@ -66,7 +66,8 @@ func init() {
 			}
 			return out, nil
 		},
-		Run: runLinear,
+		Run:      runLinear,
+		Together: runLinears,
 		Kept: func(attrs any) int64 {
 			l := attrs.(*Linear)
 			if !l.Trans || l.W.packed.Load() {
@@ -130,6 +131,23 @@ func runLinear(c *graph.Call) {
 	l := c.Attrs.(*Linear)
 	m, n := rows(c.Shape)
 	k, _ := l.dims()
+	kernel.Gemm(c.Threads, m, c.In[0].F, k, l.W.panel(l.Trans), c.Out, n, l.epilogue(c))
+}
+
+// runLinears is one product over the columns of all weights: queries, keys and values of an attention.
+func runLinears(calls []*graph.Call) {
+	products := make([]kernel.Product, len(calls))
+	for i, c := range calls {
+		l := c.Attrs.(*Linear)
+		products[i] = kernel.Product{B: l.W.panel(l.Trans), C: c.Out, Epilogue: l.epilogue(c)}
+	}
+	c := calls[0]
+	k, _ := c.Attrs.(*Linear).dims()
+	kernel.GemmMany(c.Threads, len(c.In[0].F)/k, c.In[0].F, k, products...)
+}
+
+// epilogue is what follows the product.
+func (l *Linear) epilogue(c *graph.Call) kernel.Epilogue {
 	ep := kernel.Epilogue{Bias: l.Bias}
 	if len(c.In) > 1 {
 		ep.Residual = c.In[1].F
@@ -137,7 +155,7 @@ func runLinear(c *graph.Call) {
 	if l.Act != nil {
 		ep.Act = l.Act.kernel
 	}
-	kernel.Gemm(c.Threads, m, c.In[0].F, k, l.W.panel(l.Trans), c.Out, n, ep)
+	return ep
 }
 
 func random(r *rand.Rand, n int) []float32 {
