@@ -52,7 +52,7 @@ func register(k Kind) {
 	k.Decided = k.Decided || k.Denied
 	for _, names := range [][]string{k.Commitments, k.Codes, k.Numbers} {
 		for _, n := range names {
-			if !reName.MatchString(n) {
+			if !isName(n) {
 				panic("audit: kind " + k.Code + " declares a malformed name")
 			}
 		}

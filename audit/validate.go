@@ -2,33 +2,7 @@ package audit
 
 import (
 	"fmt"
-	"regexp"
 	"unicode/utf8"
-)
-
-// The patterns of everything a leaf may hold. Nothing here can spell a sentence:
-// no pattern admits a space, an at sign or a letter outside ASCII.
-const (
-	pULID  = `[0-7][0-9A-HJKMNP-TV-Z]{25}`
-	pModel = `[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,94}[A-Za-z0-9])?` // registry names; hub names hold a slash
-	pSlug  = `[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?`
-)
-
-var (
-	reSpace   = regexp.MustCompile(`^(?:` + pULID + `|` + pSlug + `)$`)
-	reModel   = regexp.MustCompile(`^` + pModel + `$`)
-	reULID    = regexp.MustCompile(`^` + pULID + `$`)
-	reHex     = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	reCode    = regexp.MustCompile(`^` + pSlug + `$`)
-	reName    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
-	reVersion = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$`)
-	reRule    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$`)
-	reActor   = regexp.MustCompile(`^(?:user:` + pULID + `|key:` + pULID + `|user:local|system|anonymous)$`)
-	reSubject = regexp.MustCompile(`^(?:subject|user|key):` + pULID + `$`)
-	reAsker   = regexp.MustCompile(`^(?:(?:user|key):` + pULID + `|user:local|system|anonymous|role:` + pSlug + `)$`)
-	reObject  = regexp.MustCompile(`^(?:model:` + pModel + `(?:@` + pSlug + `)?|(?:prediction|explanation|user|key|session|policy|export|log|subject|job|page|request|review|proposal):(?:` + pULID + `|` + pSlug + `))$`)
-	reAction  = regexp.MustCompile(`^[a-z]+(?:\.[a-z]+)?$`)
-	reAsked   = regexp.MustCompile(`^[a-z]{2,16}(?::(?:\*|` + pModel + `(?:@` + pSlug + `)?))?$`)
 )
 
 const (
@@ -38,7 +12,7 @@ const (
 
 // validate matches every field against its pattern. Messages name fields, never
 // values: what was refused may be the very data that must not be written.
-func (e Event) validate() error {
+func (e *Event) validate() error {
 	k, ok := LookupKind(e.Code)
 	if !ok {
 		return fmt.Errorf("audit: the event's code is not a registered kind: %w", ErrEvent)
@@ -46,7 +20,7 @@ func (e Event) validate() error {
 	if e.Version != LeafVersion {
 		return fmt.Errorf("audit: leaf version %d, this build writes %d: %w", e.Version, LeafVersion, ErrEvent)
 	}
-	if _, err := ParseTime(e.Time); err != nil {
+	if _, ok := stamp(e.Time); !ok {
 		return fmt.Errorf("audit: field time is malformed: %w", ErrEvent)
 	}
 	if err := e.validateFields(); err != nil {
@@ -79,58 +53,65 @@ const NoPolicy = "policy-unavailable"
 
 type check struct {
 	field, value string
-	re           *regexp.Regexp
+	match        func(string) bool
 	required     bool
 }
 
 func run(checks []check) error {
-	for _, c := range checks {
+	for i := range checks {
+		c := &checks[i]
 		if c.value == "" && !c.required {
 			continue
 		}
-		if !c.re.MatchString(c.value) {
-			return fmt.Errorf("audit: field %s does not match its pattern: %w", c.field, ErrEvent)
+		if !c.match(c.value) {
+			return refused(c.field)
 		}
 	}
 	return nil
 }
 
-func (e Event) validateFields() error {
-	checks := []check{
-		{"workspace", e.Workspace, reSpace, true},
-		{"id", e.ID, reULID, true},
-		{"actor", e.Actor, reActor, true},
-		{"on_behalf_of", e.OnBehalfOf, reSubject, false},
-		{"auth", e.Auth, reCode, false},
-		{"request", e.Request, reULID, false},
-		{"object", e.Object, reObject, false},
-		{"digest", e.Digest, reHex, false},
-		{"action", e.Action, reAction, false},
-		{"purpose", e.Purpose, reCode, false},
-		{"legal_basis", e.LegalBasis, reCode, false},
-		{"reason", e.Reason, reCode, false},
-	}
+func refused(field string) error {
+	return fmt.Errorf("audit: field %s does not match its pattern: %w", field, ErrEvent)
+}
+
+func (e *Event) validateFields() error {
+	checks := append(make([]check, 0, 20), []check{
+		{"workspace", e.Workspace, isSpace, true},
+		{"id", e.ID, isULID, true},
+		{"actor", e.Actor, isActor, true},
+		{"on_behalf_of", e.OnBehalfOf, isSubject, false},
+		{"auth", e.Auth, isCode, false},
+		{"request", e.Request, isULID, false},
+		{"object", e.Object, isObject, false},
+		{"digest", e.Digest, isHex, false},
+		{"action", e.Action, isAction, false},
+		{"purpose", e.Purpose, isCode, false},
+		{"legal_basis", e.LegalBasis, isCode, false},
+		{"reason", e.Reason, isCode, false},
+	}...)
 	if m := e.Model; m != nil {
-		checks = append(checks, check{"model.id", m.ID, reModel, true}, check{"model.version", m.Version, reVersion, false}, check{"model.digest", m.Digest, reHex, false})
+		checks = append(checks, check{"model.id", m.ID, isModel, true}, check{"model.version", m.Version, isVersion, false}, check{"model.digest", m.Digest, isHex, false})
 	}
 	if h := e.Human; h != nil {
-		checks = append(checks, check{"human.reviewer", h.Reviewer, reActor, false}, check{"human.outcome", h.Outcome, reCode, false}, check{"human.override_of", h.OverrideOf, reULID, false})
+		checks = append(checks, check{"human.reviewer", h.Reviewer, isActor, false}, check{"human.outcome", h.Outcome, isCode, false}, check{"human.override_of", h.OverrideOf, isULID, false})
 	}
 	if len(e.DataClasses) > maxList {
 		return fmt.Errorf("audit: field data_classes has more than %d entries: %w", maxList, ErrEvent)
 	}
 	for _, c := range e.DataClasses {
-		checks = append(checks, check{"data_classes", c, reCode, true})
+		if !isCode(c) {
+			return refused("data_classes")
+		}
 	}
 	return run(checks)
 }
 
-func (e Event) validateNamed(k Kind) error {
+func (e *Event) validateNamed(k Kind) error {
 	for n, v := range e.Commitments {
 		if err := k.allows("commitment", k.Commitments, n); err != nil {
 			return err
 		}
-		if !reHex.MatchString(v) {
+		if !isHex(v) {
 			return fmt.Errorf("audit: commitment %s is not 64 hexadecimal digits: %w", n, ErrEvent)
 		}
 	}
@@ -138,7 +119,7 @@ func (e Event) validateNamed(k Kind) error {
 		if err := k.allows("code", k.Codes, n); err != nil {
 			return err
 		}
-		if !reVersion.MatchString(v) {
+		if !isVersion(v) {
 			return fmt.Errorf("audit: code %s does not match its pattern: %w", n, ErrEvent)
 		}
 	}
@@ -164,21 +145,27 @@ func (d *Decision) validate() error {
 		return fmt.Errorf("audit: decision has a list of more than %d entries: %w", maxList, ErrEvent)
 	}
 	checks := []check{
-		{"decision.reason", d.Reason, reCode, true},
-		{"decision.policy_hash", d.PolicyHash, reHex, d.Effect == "allow" || d.Reason != NoPolicy},
-		{"decision.asked.workspace", d.Asked.Workspace, reSpace, true},
-		{"decision.asked.subject.id", d.Asked.Subject.ID, reAsker, true},
-		{"decision.asked.action", d.Asked.Action, reAction, true},
-		{"decision.asked.object", d.Asked.Object, reAsked, true},
+		{"decision.reason", d.Reason, isCode, true},
+		{"decision.policy_hash", d.PolicyHash, isHex, d.Effect == "allow" || d.Reason != NoPolicy},
+		{"decision.asked.workspace", d.Asked.Workspace, isSpace, true},
+		{"decision.asked.subject.id", d.Asked.Subject.ID, isAsker, true},
+		{"decision.asked.action", d.Asked.Action, isAction, true},
+		{"decision.asked.object", d.Asked.Object, isAsked, true},
 	}
 	for _, r := range d.Rules {
-		checks = append(checks, check{"decision.rules", r, reRule, true})
+		if !isRule(r) {
+			return refused("decision.rules")
+		}
 	}
 	for _, r := range d.Asked.Subject.Roles {
-		checks = append(checks, check{"decision.asked.subject.roles", r, reRule, true})
+		if !isRule(r) {
+			return refused("decision.asked.subject.roles")
+		}
 	}
 	for n, v := range d.Asked.Context {
-		checks = append(checks, check{"decision.asked.context", n, reName, true}, check{"decision.asked.context", v, reVersion, true})
+		if !isName(n) || !isVersion(v) {
+			return refused("decision.asked.context")
+		}
 	}
 	return run(checks)
 }
