@@ -2,7 +2,7 @@
 # would link another SQLite driver and libc.
 export CGO_ENABLED = 0
 
-.PHONY: demo build test arm64 ulp generate bench race
+.PHONY: demo build test arm64 ulp generate bench bench-go race
 
 demo: ## run the demo: throw-away database, shipped models, one account a role
 	go run ./cmd/vitrine demo
@@ -27,7 +27,13 @@ generate: ## templates and assembly from their sources
 	go tool templ generate -path views
 	go generate ./inference/kernel
 
-bench: ## benchmarks of the engine and the policy
+bench: build ## every case of the engine on the shipped models; beside its peers too where BENCH_COMPARE, BENCH_PYTHON and BENCH_CKPT name them
+	@for c in forward hidden attentions input-x-gradient integrated-gradients occlusion load; do bin/vitrine bench inference/pretrained/sentiment-minilm --case $$c; done
+	@for c in forward input-x-gradient integrated-gradients grad-cam load; do bin/vitrine bench inference/pretrained/digits-resnet --case $$c; done
+	@for s in 128x768x768 128x768x3072 128x3072x768 1x768x3072 4x768x3072; do echo $$s; bin/vitrine bench --case gemm --shape $$s; done
+	@if [ -n "$$BENCH_COMPARE" ]; then go run ./inference/bench -vitrine bin/vitrine -out bin/figures.jsonl -readme inference/README.md; fi
+
+bench-go: ## the Go benchmarks of the kernels, the engine and the policy
 	go test -run '^$$' -bench . -benchtime 1s ./inference/... ./policy/...
 
 race: ## the packages that share memory, under the race detector (needs a C compiler)
