@@ -454,8 +454,8 @@ DATA avx2_tail<>+48(SB)/8, $0x0
 DATA avx2_tail<>+56(SB)/8, $0x0
 GLOBL avx2_tail<>(SB), RODATA|NOPTR, $64
 
-// func gemm_avx2_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_1x1(SB), NOSPLIT, $0-80
+// func gemm_avx2_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_1x1(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -463,14 +463,14 @@ TEXT ·gemm_avx2_1x1(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -517,13 +517,36 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y2, Y2, Y2
+	VMAXPS Y0, Y2, Y0
+	VMAXPS Y1, Y2, Y1
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_1x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_1x2(SB), NOSPLIT, $0-80
+// func gemm_avx2_1x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_1x2(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -531,14 +554,14 @@ TEXT ·gemm_avx2_1x2(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -599,6 +622,35 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VMAXPS Y1, Y4, Y1
+	VMAXPS Y2, Y4, Y2
+	VMAXPS Y3, Y4, Y3
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
@@ -606,8 +658,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_1x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_1x3(SB), NOSPLIT, $0-80
+// func gemm_avx2_1x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_1x3(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -615,14 +667,14 @@ TEXT ·gemm_avx2_1x3(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -697,6 +749,41 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	VADDPS 128(AX), Y4, Y4
+	VADDPS 160(AX), Y5, Y5
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	VADDPS 128(SI), Y4, Y4
+	VADDPS 160(SI), Y5, Y5
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y6, Y6, Y6
+	VMAXPS Y0, Y6, Y0
+	VMAXPS Y1, Y6, Y1
+	VMAXPS Y2, Y6, Y2
+	VMAXPS Y3, Y6, Y3
+	VMAXPS Y4, Y6, Y4
+	VMAXPS Y5, Y6, Y5
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
@@ -706,8 +793,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_1x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_1x4(SB), NOSPLIT, $0-80
+// func gemm_avx2_1x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_1x4(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -715,14 +802,14 @@ TEXT ·gemm_avx2_1x4(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -811,6 +898,47 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	VADDPS 128(AX), Y4, Y4
+	VADDPS 160(AX), Y5, Y5
+	VADDPS 192(AX), Y6, Y6
+	VADDPS 224(AX), Y7, Y7
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	VADDPS 128(SI), Y4, Y4
+	VADDPS 160(SI), Y5, Y5
+	VADDPS 192(SI), Y6, Y6
+	VADDPS 224(SI), Y7, Y7
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y8, Y8, Y8
+	VMAXPS Y0, Y8, Y0
+	VMAXPS Y1, Y8, Y1
+	VMAXPS Y2, Y8, Y2
+	VMAXPS Y3, Y8, Y3
+	VMAXPS Y4, Y8, Y4
+	VMAXPS Y5, Y8, Y5
+	VMAXPS Y6, Y8, Y6
+	VMAXPS Y7, Y8, Y7
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
@@ -822,8 +950,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_2x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_2x1(SB), NOSPLIT, $0-80
+// func gemm_avx2_2x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_2x1(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -831,14 +959,14 @@ TEXT ·gemm_avx2_2x1(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -914,6 +1042,35 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 0(AX), Y2, Y2
+	VADDPS 32(AX), Y3, Y3
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 0(SI)(R12*1), Y2, Y2
+	VADDPS 32(SI)(R12*1), Y3, Y3
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VMAXPS Y1, Y4, Y1
+	VMAXPS Y2, Y4, Y2
+	VMAXPS Y3, Y4, Y3
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 0(SI)(R12*1)
@@ -921,8 +1078,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_2x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_2x2(SB), NOSPLIT, $0-80
+// func gemm_avx2_2x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_2x2(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -930,14 +1087,14 @@ TEXT ·gemm_avx2_2x2(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -1051,6 +1208,47 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	VADDPS 0(AX), Y4, Y4
+	VADDPS 32(AX), Y5, Y5
+	VADDPS 64(AX), Y6, Y6
+	VADDPS 96(AX), Y7, Y7
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	VADDPS 0(SI)(R12*1), Y4, Y4
+	VADDPS 32(SI)(R12*1), Y5, Y5
+	VADDPS 64(SI)(R12*1), Y6, Y6
+	VADDPS 96(SI)(R12*1), Y7, Y7
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y8, Y8, Y8
+	VMAXPS Y0, Y8, Y0
+	VMAXPS Y1, Y8, Y1
+	VMAXPS Y2, Y8, Y2
+	VMAXPS Y3, Y8, Y3
+	VMAXPS Y4, Y8, Y4
+	VMAXPS Y5, Y8, Y5
+	VMAXPS Y6, Y8, Y6
+	VMAXPS Y7, Y8, Y7
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
@@ -1062,8 +1260,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_2x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_2x3(SB), NOSPLIT, $0-80
+// func gemm_avx2_2x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_2x3(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1071,14 +1269,14 @@ TEXT ·gemm_avx2_2x3(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -1230,6 +1428,59 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	VADDPS 128(AX), Y4, Y4
+	VADDPS 160(AX), Y5, Y5
+	VADDPS 0(AX), Y6, Y6
+	VADDPS 32(AX), Y7, Y7
+	VADDPS 64(AX), Y8, Y8
+	VADDPS 96(AX), Y9, Y9
+	VADDPS 128(AX), Y10, Y10
+	VADDPS 160(AX), Y11, Y11
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	VADDPS 128(SI), Y4, Y4
+	VADDPS 160(SI), Y5, Y5
+	VADDPS 0(SI)(R12*1), Y6, Y6
+	VADDPS 32(SI)(R12*1), Y7, Y7
+	VADDPS 64(SI)(R12*1), Y8, Y8
+	VADDPS 96(SI)(R12*1), Y9, Y9
+	VADDPS 128(SI)(R12*1), Y10, Y10
+	VADDPS 160(SI)(R12*1), Y11, Y11
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y12, Y12, Y12
+	VMAXPS Y0, Y12, Y0
+	VMAXPS Y1, Y12, Y1
+	VMAXPS Y2, Y12, Y2
+	VMAXPS Y3, Y12, Y3
+	VMAXPS Y4, Y12, Y4
+	VMAXPS Y5, Y12, Y5
+	VMAXPS Y6, Y12, Y6
+	VMAXPS Y7, Y12, Y7
+	VMAXPS Y8, Y12, Y8
+	VMAXPS Y9, Y12, Y9
+	VMAXPS Y10, Y12, Y10
+	VMAXPS Y11, Y12, Y11
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
@@ -1245,8 +1496,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_3x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_3x1(SB), NOSPLIT, $0-80
+// func gemm_avx2_3x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_3x1(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1254,14 +1505,14 @@ TEXT ·gemm_avx2_3x1(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -1356,6 +1607,41 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 0(AX), Y2, Y2
+	VADDPS 32(AX), Y3, Y3
+	VADDPS 0(AX), Y4, Y4
+	VADDPS 32(AX), Y5, Y5
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 0(SI)(R12*1), Y2, Y2
+	VADDPS 32(SI)(R12*1), Y3, Y3
+	VADDPS 0(SI)(R12*2), Y4, Y4
+	VADDPS 32(SI)(R12*2), Y5, Y5
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y6, Y6, Y6
+	VMAXPS Y0, Y6, Y0
+	VMAXPS Y1, Y6, Y1
+	VMAXPS Y2, Y6, Y2
+	VMAXPS Y3, Y6, Y3
+	VMAXPS Y4, Y6, Y4
+	VMAXPS Y5, Y6, Y5
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 0(SI)(R12*1)
@@ -1365,8 +1651,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_3x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_3x2(SB), NOSPLIT, $0-80
+// func gemm_avx2_3x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_3x2(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1374,14 +1660,14 @@ TEXT ·gemm_avx2_3x2(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -1528,6 +1814,59 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	VADDPS 0(AX), Y4, Y4
+	VADDPS 32(AX), Y5, Y5
+	VADDPS 64(AX), Y6, Y6
+	VADDPS 96(AX), Y7, Y7
+	VADDPS 0(AX), Y8, Y8
+	VADDPS 32(AX), Y9, Y9
+	VADDPS 64(AX), Y10, Y10
+	VADDPS 96(AX), Y11, Y11
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	VADDPS 0(SI)(R12*1), Y4, Y4
+	VADDPS 32(SI)(R12*1), Y5, Y5
+	VADDPS 64(SI)(R12*1), Y6, Y6
+	VADDPS 96(SI)(R12*1), Y7, Y7
+	VADDPS 0(SI)(R12*2), Y8, Y8
+	VADDPS 32(SI)(R12*2), Y9, Y9
+	VADDPS 64(SI)(R12*2), Y10, Y10
+	VADDPS 96(SI)(R12*2), Y11, Y11
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y12, Y12, Y12
+	VMAXPS Y0, Y12, Y0
+	VMAXPS Y1, Y12, Y1
+	VMAXPS Y2, Y12, Y2
+	VMAXPS Y3, Y12, Y3
+	VMAXPS Y4, Y12, Y4
+	VMAXPS Y5, Y12, Y5
+	VMAXPS Y6, Y12, Y6
+	VMAXPS Y7, Y12, Y7
+	VMAXPS Y8, Y12, Y8
+	VMAXPS Y9, Y12, Y9
+	VMAXPS Y10, Y12, Y10
+	VMAXPS Y11, Y12, Y11
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
@@ -1543,8 +1882,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_4x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_4x1(SB), NOSPLIT, $0-80
+// func gemm_avx2_4x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_4x1(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1552,7 +1891,7 @@ TEXT ·gemm_avx2_4x1(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -1563,7 +1902,7 @@ TEXT ·gemm_avx2_4x1(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -1679,6 +2018,47 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 0(AX), Y2, Y2
+	VADDPS 32(AX), Y3, Y3
+	VADDPS 0(AX), Y4, Y4
+	VADDPS 32(AX), Y5, Y5
+	VADDPS 0(AX), Y6, Y6
+	VADDPS 32(AX), Y7, Y7
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 0(SI)(R12*1), Y2, Y2
+	VADDPS 32(SI)(R12*1), Y3, Y3
+	VADDPS 0(SI)(R12*2), Y4, Y4
+	VADDPS 32(SI)(R12*2), Y5, Y5
+	VADDPS 0(R13), Y6, Y6
+	VADDPS 32(R13), Y7, Y7
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y8, Y8, Y8
+	VMAXPS Y0, Y8, Y0
+	VMAXPS Y1, Y8, Y1
+	VMAXPS Y2, Y8, Y2
+	VMAXPS Y3, Y8, Y3
+	VMAXPS Y4, Y8, Y4
+	VMAXPS Y5, Y8, Y5
+	VMAXPS Y6, Y8, Y6
+	VMAXPS Y7, Y8, Y7
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 0(SI)(R12*1)
@@ -1690,8 +2070,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_5x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_5x1(SB), NOSPLIT, $0-80
+// func gemm_avx2_5x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_5x1(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1699,7 +2079,7 @@ TEXT ·gemm_avx2_5x1(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -1710,7 +2090,7 @@ TEXT ·gemm_avx2_5x1(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -1845,6 +2225,53 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 0(AX), Y2, Y2
+	VADDPS 32(AX), Y3, Y3
+	VADDPS 0(AX), Y4, Y4
+	VADDPS 32(AX), Y5, Y5
+	VADDPS 0(AX), Y6, Y6
+	VADDPS 32(AX), Y7, Y7
+	VADDPS 0(AX), Y8, Y8
+	VADDPS 32(AX), Y9, Y9
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 0(SI)(R12*1), Y2, Y2
+	VADDPS 32(SI)(R12*1), Y3, Y3
+	VADDPS 0(SI)(R12*2), Y4, Y4
+	VADDPS 32(SI)(R12*2), Y5, Y5
+	VADDPS 0(R13), Y6, Y6
+	VADDPS 32(R13), Y7, Y7
+	VADDPS 0(R13)(R12*1), Y8, Y8
+	VADDPS 32(R13)(R12*1), Y9, Y9
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y10, Y10, Y10
+	VMAXPS Y0, Y10, Y0
+	VMAXPS Y1, Y10, Y1
+	VMAXPS Y2, Y10, Y2
+	VMAXPS Y3, Y10, Y3
+	VMAXPS Y4, Y10, Y4
+	VMAXPS Y5, Y10, Y5
+	VMAXPS Y6, Y10, Y6
+	VMAXPS Y7, Y10, Y7
+	VMAXPS Y8, Y10, Y8
+	VMAXPS Y9, Y10, Y9
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 0(SI)(R12*1)
@@ -1858,8 +2285,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_6x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_6x1(SB), NOSPLIT, $0-80
+// func gemm_avx2_6x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_6x1(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1867,7 +2294,7 @@ TEXT ·gemm_avx2_6x1(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -1878,7 +2305,7 @@ TEXT ·gemm_avx2_6x1(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -2032,6 +2459,59 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 0(AX), Y2, Y2
+	VADDPS 32(AX), Y3, Y3
+	VADDPS 0(AX), Y4, Y4
+	VADDPS 32(AX), Y5, Y5
+	VADDPS 0(AX), Y6, Y6
+	VADDPS 32(AX), Y7, Y7
+	VADDPS 0(AX), Y8, Y8
+	VADDPS 32(AX), Y9, Y9
+	VADDPS 0(AX), Y10, Y10
+	VADDPS 32(AX), Y11, Y11
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 0(SI)(R12*1), Y2, Y2
+	VADDPS 32(SI)(R12*1), Y3, Y3
+	VADDPS 0(SI)(R12*2), Y4, Y4
+	VADDPS 32(SI)(R12*2), Y5, Y5
+	VADDPS 0(R13), Y6, Y6
+	VADDPS 32(R13), Y7, Y7
+	VADDPS 0(R13)(R12*1), Y8, Y8
+	VADDPS 32(R13)(R12*1), Y9, Y9
+	VADDPS 0(R13)(R12*2), Y10, Y10
+	VADDPS 32(R13)(R12*2), Y11, Y11
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y12, Y12, Y12
+	VMAXPS Y0, Y12, Y0
+	VMAXPS Y1, Y12, Y1
+	VMAXPS Y2, Y12, Y2
+	VMAXPS Y3, Y12, Y3
+	VMAXPS Y4, Y12, Y4
+	VMAXPS Y5, Y12, Y5
+	VMAXPS Y6, Y12, Y6
+	VMAXPS Y7, Y12, Y7
+	VMAXPS Y8, Y12, Y8
+	VMAXPS Y9, Y12, Y9
+	VMAXPS Y10, Y12, Y10
+	VMAXPS Y11, Y12, Y11
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 0(SI)(R12*1)
@@ -2047,8 +2527,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_1x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_1x1s(SB), NOSPLIT, $0-80
+// func gemm_avx2_1x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_1x1s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2056,14 +2536,14 @@ TEXT ·gemm_avx2_1x1s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -2110,13 +2590,36 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y2, Y2, Y2
+	VMAXPS Y0, Y2, Y0
+	VMAXPS Y1, Y2, Y1
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_1x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_1x2s(SB), NOSPLIT, $0-80
+// func gemm_avx2_1x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_1x2s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2124,14 +2627,14 @@ TEXT ·gemm_avx2_1x2s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -2192,6 +2695,35 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VMAXPS Y1, Y4, Y1
+	VMAXPS Y2, Y4, Y2
+	VMAXPS Y3, Y4, Y3
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
@@ -2199,8 +2731,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_1x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_1x3s(SB), NOSPLIT, $0-80
+// func gemm_avx2_1x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_1x3s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2208,14 +2740,14 @@ TEXT ·gemm_avx2_1x3s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -2290,6 +2822,41 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	VADDPS 128(AX), Y4, Y4
+	VADDPS 160(AX), Y5, Y5
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	VADDPS 128(SI), Y4, Y4
+	VADDPS 160(SI), Y5, Y5
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y6, Y6, Y6
+	VMAXPS Y0, Y6, Y0
+	VMAXPS Y1, Y6, Y1
+	VMAXPS Y2, Y6, Y2
+	VMAXPS Y3, Y6, Y3
+	VMAXPS Y4, Y6, Y4
+	VMAXPS Y5, Y6, Y5
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
@@ -2299,8 +2866,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_1x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_1x4s(SB), NOSPLIT, $0-80
+// func gemm_avx2_1x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_1x4s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2308,14 +2875,14 @@ TEXT ·gemm_avx2_1x4s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -2404,6 +2971,47 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	VADDPS 128(AX), Y4, Y4
+	VADDPS 160(AX), Y5, Y5
+	VADDPS 192(AX), Y6, Y6
+	VADDPS 224(AX), Y7, Y7
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	VADDPS 128(SI), Y4, Y4
+	VADDPS 160(SI), Y5, Y5
+	VADDPS 192(SI), Y6, Y6
+	VADDPS 224(SI), Y7, Y7
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y8, Y8, Y8
+	VMAXPS Y0, Y8, Y0
+	VMAXPS Y1, Y8, Y1
+	VMAXPS Y2, Y8, Y2
+	VMAXPS Y3, Y8, Y3
+	VMAXPS Y4, Y8, Y4
+	VMAXPS Y5, Y8, Y5
+	VMAXPS Y6, Y8, Y6
+	VMAXPS Y7, Y8, Y7
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
@@ -2415,8 +3023,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_2x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_2x1s(SB), NOSPLIT, $0-80
+// func gemm_avx2_2x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_2x1s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2424,14 +3032,14 @@ TEXT ·gemm_avx2_2x1s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -2507,6 +3115,35 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 0(AX), Y2, Y2
+	VADDPS 32(AX), Y3, Y3
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 0(SI)(R12*1), Y2, Y2
+	VADDPS 32(SI)(R12*1), Y3, Y3
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y4, Y4, Y4
+	VMAXPS Y0, Y4, Y0
+	VMAXPS Y1, Y4, Y1
+	VMAXPS Y2, Y4, Y2
+	VMAXPS Y3, Y4, Y3
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 0(SI)(R12*1)
@@ -2514,8 +3151,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_2x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_2x2s(SB), NOSPLIT, $0-80
+// func gemm_avx2_2x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_2x2s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2523,14 +3160,14 @@ TEXT ·gemm_avx2_2x2s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -2644,6 +3281,47 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	VADDPS 0(AX), Y4, Y4
+	VADDPS 32(AX), Y5, Y5
+	VADDPS 64(AX), Y6, Y6
+	VADDPS 96(AX), Y7, Y7
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	VADDPS 0(SI)(R12*1), Y4, Y4
+	VADDPS 32(SI)(R12*1), Y5, Y5
+	VADDPS 64(SI)(R12*1), Y6, Y6
+	VADDPS 96(SI)(R12*1), Y7, Y7
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y8, Y8, Y8
+	VMAXPS Y0, Y8, Y0
+	VMAXPS Y1, Y8, Y1
+	VMAXPS Y2, Y8, Y2
+	VMAXPS Y3, Y8, Y3
+	VMAXPS Y4, Y8, Y4
+	VMAXPS Y5, Y8, Y5
+	VMAXPS Y6, Y8, Y6
+	VMAXPS Y7, Y8, Y7
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
@@ -2655,8 +3333,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_2x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_2x3s(SB), NOSPLIT, $0-80
+// func gemm_avx2_2x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_2x3s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2664,14 +3342,14 @@ TEXT ·gemm_avx2_2x3s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -2823,6 +3501,59 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	VADDPS 128(AX), Y4, Y4
+	VADDPS 160(AX), Y5, Y5
+	VADDPS 0(AX), Y6, Y6
+	VADDPS 32(AX), Y7, Y7
+	VADDPS 64(AX), Y8, Y8
+	VADDPS 96(AX), Y9, Y9
+	VADDPS 128(AX), Y10, Y10
+	VADDPS 160(AX), Y11, Y11
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	VADDPS 128(SI), Y4, Y4
+	VADDPS 160(SI), Y5, Y5
+	VADDPS 0(SI)(R12*1), Y6, Y6
+	VADDPS 32(SI)(R12*1), Y7, Y7
+	VADDPS 64(SI)(R12*1), Y8, Y8
+	VADDPS 96(SI)(R12*1), Y9, Y9
+	VADDPS 128(SI)(R12*1), Y10, Y10
+	VADDPS 160(SI)(R12*1), Y11, Y11
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y12, Y12, Y12
+	VMAXPS Y0, Y12, Y0
+	VMAXPS Y1, Y12, Y1
+	VMAXPS Y2, Y12, Y2
+	VMAXPS Y3, Y12, Y3
+	VMAXPS Y4, Y12, Y4
+	VMAXPS Y5, Y12, Y5
+	VMAXPS Y6, Y12, Y6
+	VMAXPS Y7, Y12, Y7
+	VMAXPS Y8, Y12, Y8
+	VMAXPS Y9, Y12, Y9
+	VMAXPS Y10, Y12, Y10
+	VMAXPS Y11, Y12, Y11
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
@@ -2838,8 +3569,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_3x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_3x1s(SB), NOSPLIT, $0-80
+// func gemm_avx2_3x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_3x1s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2847,14 +3578,14 @@ TEXT ·gemm_avx2_3x1s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -2949,6 +3680,41 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 0(AX), Y2, Y2
+	VADDPS 32(AX), Y3, Y3
+	VADDPS 0(AX), Y4, Y4
+	VADDPS 32(AX), Y5, Y5
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 0(SI)(R12*1), Y2, Y2
+	VADDPS 32(SI)(R12*1), Y3, Y3
+	VADDPS 0(SI)(R12*2), Y4, Y4
+	VADDPS 32(SI)(R12*2), Y5, Y5
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y6, Y6, Y6
+	VMAXPS Y0, Y6, Y0
+	VMAXPS Y1, Y6, Y1
+	VMAXPS Y2, Y6, Y2
+	VMAXPS Y3, Y6, Y3
+	VMAXPS Y4, Y6, Y4
+	VMAXPS Y5, Y6, Y5
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 0(SI)(R12*1)
@@ -2958,8 +3724,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_3x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_3x2s(SB), NOSPLIT, $0-80
+// func gemm_avx2_3x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_3x2s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2967,14 +3733,14 @@ TEXT ·gemm_avx2_3x2s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -3121,6 +3887,59 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 64(AX), Y2, Y2
+	VADDPS 96(AX), Y3, Y3
+	VADDPS 0(AX), Y4, Y4
+	VADDPS 32(AX), Y5, Y5
+	VADDPS 64(AX), Y6, Y6
+	VADDPS 96(AX), Y7, Y7
+	VADDPS 0(AX), Y8, Y8
+	VADDPS 32(AX), Y9, Y9
+	VADDPS 64(AX), Y10, Y10
+	VADDPS 96(AX), Y11, Y11
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 64(SI), Y2, Y2
+	VADDPS 96(SI), Y3, Y3
+	VADDPS 0(SI)(R12*1), Y4, Y4
+	VADDPS 32(SI)(R12*1), Y5, Y5
+	VADDPS 64(SI)(R12*1), Y6, Y6
+	VADDPS 96(SI)(R12*1), Y7, Y7
+	VADDPS 0(SI)(R12*2), Y8, Y8
+	VADDPS 32(SI)(R12*2), Y9, Y9
+	VADDPS 64(SI)(R12*2), Y10, Y10
+	VADDPS 96(SI)(R12*2), Y11, Y11
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y12, Y12, Y12
+	VMAXPS Y0, Y12, Y0
+	VMAXPS Y1, Y12, Y1
+	VMAXPS Y2, Y12, Y2
+	VMAXPS Y3, Y12, Y3
+	VMAXPS Y4, Y12, Y4
+	VMAXPS Y5, Y12, Y5
+	VMAXPS Y6, Y12, Y6
+	VMAXPS Y7, Y12, Y7
+	VMAXPS Y8, Y12, Y8
+	VMAXPS Y9, Y12, Y9
+	VMAXPS Y10, Y12, Y10
+	VMAXPS Y11, Y12, Y11
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
@@ -3136,8 +3955,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_4x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_4x1s(SB), NOSPLIT, $0-80
+// func gemm_avx2_4x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_4x1s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3145,7 +3964,7 @@ TEXT ·gemm_avx2_4x1s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -3156,7 +3975,7 @@ TEXT ·gemm_avx2_4x1s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -3272,6 +4091,47 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 0(AX), Y2, Y2
+	VADDPS 32(AX), Y3, Y3
+	VADDPS 0(AX), Y4, Y4
+	VADDPS 32(AX), Y5, Y5
+	VADDPS 0(AX), Y6, Y6
+	VADDPS 32(AX), Y7, Y7
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 0(SI)(R12*1), Y2, Y2
+	VADDPS 32(SI)(R12*1), Y3, Y3
+	VADDPS 0(SI)(R12*2), Y4, Y4
+	VADDPS 32(SI)(R12*2), Y5, Y5
+	VADDPS 0(R13), Y6, Y6
+	VADDPS 32(R13), Y7, Y7
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y8, Y8, Y8
+	VMAXPS Y0, Y8, Y0
+	VMAXPS Y1, Y8, Y1
+	VMAXPS Y2, Y8, Y2
+	VMAXPS Y3, Y8, Y3
+	VMAXPS Y4, Y8, Y4
+	VMAXPS Y5, Y8, Y5
+	VMAXPS Y6, Y8, Y6
+	VMAXPS Y7, Y8, Y7
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 0(SI)(R12*1)
@@ -3283,8 +4143,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_5x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_5x1s(SB), NOSPLIT, $0-80
+// func gemm_avx2_5x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_5x1s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3292,7 +4152,7 @@ TEXT ·gemm_avx2_5x1s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -3303,7 +4163,7 @@ TEXT ·gemm_avx2_5x1s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -3438,6 +4298,53 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 0(AX), Y2, Y2
+	VADDPS 32(AX), Y3, Y3
+	VADDPS 0(AX), Y4, Y4
+	VADDPS 32(AX), Y5, Y5
+	VADDPS 0(AX), Y6, Y6
+	VADDPS 32(AX), Y7, Y7
+	VADDPS 0(AX), Y8, Y8
+	VADDPS 32(AX), Y9, Y9
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 0(SI)(R12*1), Y2, Y2
+	VADDPS 32(SI)(R12*1), Y3, Y3
+	VADDPS 0(SI)(R12*2), Y4, Y4
+	VADDPS 32(SI)(R12*2), Y5, Y5
+	VADDPS 0(R13), Y6, Y6
+	VADDPS 32(R13), Y7, Y7
+	VADDPS 0(R13)(R12*1), Y8, Y8
+	VADDPS 32(R13)(R12*1), Y9, Y9
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y10, Y10, Y10
+	VMAXPS Y0, Y10, Y0
+	VMAXPS Y1, Y10, Y1
+	VMAXPS Y2, Y10, Y2
+	VMAXPS Y3, Y10, Y3
+	VMAXPS Y4, Y10, Y4
+	VMAXPS Y5, Y10, Y5
+	VMAXPS Y6, Y10, Y6
+	VMAXPS Y7, Y10, Y7
+	VMAXPS Y8, Y10, Y8
+	VMAXPS Y9, Y10, Y9
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 0(SI)(R12*1)
@@ -3451,8 +4358,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_6x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx2_6x1s(SB), NOSPLIT, $0-80
+// func gemm_avx2_6x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx2_6x1s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3460,7 +4367,7 @@ TEXT ·gemm_avx2_6x1s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -3471,7 +4378,7 @@ TEXT ·gemm_avx2_6x1s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
@@ -3625,6 +4532,59 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Y0, Y0
+	VADDPS 32(AX), Y1, Y1
+	VADDPS 0(AX), Y2, Y2
+	VADDPS 32(AX), Y3, Y3
+	VADDPS 0(AX), Y4, Y4
+	VADDPS 32(AX), Y5, Y5
+	VADDPS 0(AX), Y6, Y6
+	VADDPS 32(AX), Y7, Y7
+	VADDPS 0(AX), Y8, Y8
+	VADDPS 32(AX), Y9, Y9
+	VADDPS 0(AX), Y10, Y10
+	VADDPS 32(AX), Y11, Y11
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Y0, Y0
+	VADDPS 32(SI), Y1, Y1
+	VADDPS 0(SI)(R12*1), Y2, Y2
+	VADDPS 32(SI)(R12*1), Y3, Y3
+	VADDPS 0(SI)(R12*2), Y4, Y4
+	VADDPS 32(SI)(R12*2), Y5, Y5
+	VADDPS 0(R13), Y6, Y6
+	VADDPS 32(R13), Y7, Y7
+	VADDPS 0(R13)(R12*1), Y8, Y8
+	VADDPS 32(R13)(R12*1), Y9, Y9
+	VADDPS 0(R13)(R12*2), Y10, Y10
+	VADDPS 32(R13)(R12*2), Y11, Y11
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXOR Y12, Y12, Y12
+	VMAXPS Y0, Y12, Y0
+	VMAXPS Y1, Y12, Y1
+	VMAXPS Y2, Y12, Y2
+	VMAXPS Y3, Y12, Y3
+	VMAXPS Y4, Y12, Y4
+	VMAXPS Y5, Y12, Y5
+	VMAXPS Y6, Y12, Y6
+	VMAXPS Y7, Y12, Y7
+	VMAXPS Y8, Y12, Y8
+	VMAXPS Y9, Y12, Y9
+	VMAXPS Y10, Y12, Y10
+	VMAXPS Y11, Y12, Y11
+store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 0(SI)(R12*1)

@@ -444,8 +444,8 @@ DATA avx512_ff800000<>+48(SB)/8, $0xff800000ff800000
 DATA avx512_ff800000<>+56(SB)/8, $0xff800000ff800000
 GLOBL avx512_ff800000<>(SB), RODATA|NOPTR, $64
 
-// func gemm_avx512_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_1x1(SB), NOSPLIT, $0-80
+// func gemm_avx512_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_1x1(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -453,14 +453,14 @@ TEXT ·gemm_avx512_1x1(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	JMP ready
@@ -500,12 +500,32 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z1, Z1, Z1
+	VMAXPS Z0, Z1, Z0
+store:
 	VMOVUPS Z0, 0(SI)
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_1x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_1x2(SB), NOSPLIT, $0-80
+// func gemm_avx512_1x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_1x2(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -513,14 +533,14 @@ TEXT ·gemm_avx512_1x2(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -567,13 +587,36 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z2, Z2, Z2
+	VMAXPS Z0, Z2, Z0
+	VMAXPS Z1, Z2, Z1
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_1x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_1x3(SB), NOSPLIT, $0-80
+// func gemm_avx512_1x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_1x3(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -581,14 +624,14 @@ TEXT ·gemm_avx512_1x3(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -642,14 +685,40 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z3, Z3, Z3
+	VMAXPS Z0, Z3, Z0
+	VMAXPS Z1, Z3, Z1
+	VMAXPS Z2, Z3, Z2
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_1x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_1x4(SB), NOSPLIT, $0-80
+// func gemm_avx512_1x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_1x4(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -657,14 +726,14 @@ TEXT ·gemm_avx512_1x4(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -725,6 +794,35 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 192(AX), Z3, Z3
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VMAXPS Z1, Z4, Z1
+	VMAXPS Z2, Z4, Z2
+	VMAXPS Z3, Z4, Z3
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -732,8 +830,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_2x1(SB), NOSPLIT, $0-80
+// func gemm_avx512_2x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_2x1(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -741,14 +839,14 @@ TEXT ·gemm_avx512_2x1(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 0(SI)(R12*1), Z1
@@ -805,13 +903,36 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 0(AX), Z1, Z1
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 0(SI)(R12*1), Z1, Z1
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z2, Z2, Z2
+	VMAXPS Z0, Z2, Z0
+	VMAXPS Z1, Z2, Z1
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 0(SI)(R12*1)
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_2x2(SB), NOSPLIT, $0-80
+// func gemm_avx512_2x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_2x2(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -819,14 +940,14 @@ TEXT ·gemm_avx512_2x2(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -902,6 +1023,35 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 0(SI)(R12*1), Z2, Z2
+	VADDPS 64(SI)(R12*1), Z3, Z3
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VMAXPS Z1, Z4, Z1
+	VMAXPS Z2, Z4, Z2
+	VMAXPS Z3, Z4, Z3
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 0(SI)(R12*1)
@@ -909,8 +1059,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_2x3(SB), NOSPLIT, $0-80
+// func gemm_avx512_2x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_2x3(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -918,14 +1068,14 @@ TEXT ·gemm_avx512_2x3(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -1020,6 +1170,41 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+	VADDPS 64(AX), Z4, Z4
+	VADDPS 128(AX), Z5, Z5
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 0(SI)(R12*1), Z3, Z3
+	VADDPS 64(SI)(R12*1), Z4, Z4
+	VADDPS 128(SI)(R12*1), Z5, Z5
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VMAXPS Z1, Z6, Z1
+	VMAXPS Z2, Z6, Z2
+	VMAXPS Z3, Z6, Z3
+	VMAXPS Z4, Z6, Z4
+	VMAXPS Z5, Z6, Z5
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -1029,8 +1214,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_2x4(SB), NOSPLIT, $0-80
+// func gemm_avx512_2x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_2x4(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1038,14 +1223,14 @@ TEXT ·gemm_avx512_2x4(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -1159,6 +1344,47 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 192(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 128(AX), Z6, Z6
+	VADDPS 192(AX), Z7, Z7
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 0(SI)(R12*1), Z4, Z4
+	VADDPS 64(SI)(R12*1), Z5, Z5
+	VADDPS 128(SI)(R12*1), Z6, Z6
+	VADDPS 192(SI)(R12*1), Z7, Z7
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z8, Z8, Z8
+	VMAXPS Z0, Z8, Z0
+	VMAXPS Z1, Z8, Z1
+	VMAXPS Z2, Z8, Z2
+	VMAXPS Z3, Z8, Z3
+	VMAXPS Z4, Z8, Z4
+	VMAXPS Z5, Z8, Z5
+	VMAXPS Z6, Z8, Z6
+	VMAXPS Z7, Z8, Z7
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -1170,8 +1396,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_3x1(SB), NOSPLIT, $0-80
+// func gemm_avx512_3x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_3x1(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1179,14 +1405,14 @@ TEXT ·gemm_avx512_3x1(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 0(SI)(R12*1), Z1
@@ -1255,14 +1481,40 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 0(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 0(SI)(R12*1), Z1, Z1
+	VADDPS 0(SI)(R12*2), Z2, Z2
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z3, Z3, Z3
+	VMAXPS Z0, Z3, Z0
+	VMAXPS Z1, Z3, Z1
+	VMAXPS Z2, Z3, Z2
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 0(SI)(R12*1)
 	VMOVUPS Z2, 0(SI)(R12*2)
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_3x2(SB), NOSPLIT, $0-80
+// func gemm_avx512_3x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_3x2(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1270,14 +1522,14 @@ TEXT ·gemm_avx512_3x2(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -1372,6 +1624,41 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 0(SI)(R12*1), Z2, Z2
+	VADDPS 64(SI)(R12*1), Z3, Z3
+	VADDPS 0(SI)(R12*2), Z4, Z4
+	VADDPS 64(SI)(R12*2), Z5, Z5
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VMAXPS Z1, Z6, Z1
+	VMAXPS Z2, Z6, Z2
+	VMAXPS Z3, Z6, Z3
+	VMAXPS Z4, Z6, Z4
+	VMAXPS Z5, Z6, Z5
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 0(SI)(R12*1)
@@ -1381,8 +1668,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_3x3(SB), NOSPLIT, $0-80
+// func gemm_avx512_3x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_3x3(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1390,14 +1677,14 @@ TEXT ·gemm_avx512_3x3(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -1518,6 +1805,50 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+	VADDPS 64(AX), Z4, Z4
+	VADDPS 128(AX), Z5, Z5
+	VADDPS 0(AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	VADDPS 128(AX), Z8, Z8
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 0(SI)(R12*1), Z3, Z3
+	VADDPS 64(SI)(R12*1), Z4, Z4
+	VADDPS 128(SI)(R12*1), Z5, Z5
+	VADDPS 0(SI)(R12*2), Z6, Z6
+	VADDPS 64(SI)(R12*2), Z7, Z7
+	VADDPS 128(SI)(R12*2), Z8, Z8
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z9, Z9, Z9
+	VMAXPS Z0, Z9, Z0
+	VMAXPS Z1, Z9, Z1
+	VMAXPS Z2, Z9, Z2
+	VMAXPS Z3, Z9, Z3
+	VMAXPS Z4, Z9, Z4
+	VMAXPS Z5, Z9, Z5
+	VMAXPS Z6, Z9, Z6
+	VMAXPS Z7, Z9, Z7
+	VMAXPS Z8, Z9, Z8
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -1530,8 +1861,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_3x4(SB), NOSPLIT, $0-80
+// func gemm_avx512_3x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_3x4(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1539,14 +1870,14 @@ TEXT ·gemm_avx512_3x4(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -1693,6 +2024,59 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 192(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 128(AX), Z6, Z6
+	VADDPS 192(AX), Z7, Z7
+	VADDPS 0(AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	VADDPS 128(AX), Z10, Z10
+	VADDPS 192(AX), Z11, Z11
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 0(SI)(R12*1), Z4, Z4
+	VADDPS 64(SI)(R12*1), Z5, Z5
+	VADDPS 128(SI)(R12*1), Z6, Z6
+	VADDPS 192(SI)(R12*1), Z7, Z7
+	VADDPS 0(SI)(R12*2), Z8, Z8
+	VADDPS 64(SI)(R12*2), Z9, Z9
+	VADDPS 128(SI)(R12*2), Z10, Z10
+	VADDPS 192(SI)(R12*2), Z11, Z11
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VMAXPS Z1, Z12, Z1
+	VMAXPS Z2, Z12, Z2
+	VMAXPS Z3, Z12, Z3
+	VMAXPS Z4, Z12, Z4
+	VMAXPS Z5, Z12, Z5
+	VMAXPS Z6, Z12, Z6
+	VMAXPS Z7, Z12, Z7
+	VMAXPS Z8, Z12, Z8
+	VMAXPS Z9, Z12, Z9
+	VMAXPS Z10, Z12, Z10
+	VMAXPS Z11, Z12, Z11
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -1708,8 +2092,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_4x1(SB), NOSPLIT, $0-80
+// func gemm_avx512_4x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_4x1(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1717,7 +2101,7 @@ TEXT ·gemm_avx512_4x1(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -1728,7 +2112,7 @@ TEXT ·gemm_avx512_4x1(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 0(SI)(R12*1), Z1
@@ -1811,6 +2195,35 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 0(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 0(SI)(R12*1), Z1, Z1
+	VADDPS 0(SI)(R12*2), Z2, Z2
+	VADDPS 0(R13), Z3, Z3
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VMAXPS Z1, Z4, Z1
+	VMAXPS Z2, Z4, Z2
+	VMAXPS Z3, Z4, Z3
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 0(SI)(R12*1)
 	VMOVUPS Z2, 0(SI)(R12*2)
@@ -1818,8 +2231,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_4x2(SB), NOSPLIT, $0-80
+// func gemm_avx512_4x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_4x2(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1827,7 +2240,7 @@ TEXT ·gemm_avx512_4x2(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -1838,7 +2251,7 @@ TEXT ·gemm_avx512_4x2(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -1954,6 +2367,47 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 0(AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 0(SI)(R12*1), Z2, Z2
+	VADDPS 64(SI)(R12*1), Z3, Z3
+	VADDPS 0(SI)(R12*2), Z4, Z4
+	VADDPS 64(SI)(R12*2), Z5, Z5
+	VADDPS 0(R13), Z6, Z6
+	VADDPS 64(R13), Z7, Z7
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z8, Z8, Z8
+	VMAXPS Z0, Z8, Z0
+	VMAXPS Z1, Z8, Z1
+	VMAXPS Z2, Z8, Z2
+	VMAXPS Z3, Z8, Z3
+	VMAXPS Z4, Z8, Z4
+	VMAXPS Z5, Z8, Z5
+	VMAXPS Z6, Z8, Z6
+	VMAXPS Z7, Z8, Z7
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 0(SI)(R12*1)
@@ -1965,8 +2419,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_4x3(SB), NOSPLIT, $0-80
+// func gemm_avx512_4x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_4x3(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1974,7 +2428,7 @@ TEXT ·gemm_avx512_4x3(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -1985,7 +2439,7 @@ TEXT ·gemm_avx512_4x3(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -2134,6 +2588,59 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+	VADDPS 64(AX), Z4, Z4
+	VADDPS 128(AX), Z5, Z5
+	VADDPS 0(AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	VADDPS 128(AX), Z8, Z8
+	VADDPS 0(AX), Z9, Z9
+	VADDPS 64(AX), Z10, Z10
+	VADDPS 128(AX), Z11, Z11
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 0(SI)(R12*1), Z3, Z3
+	VADDPS 64(SI)(R12*1), Z4, Z4
+	VADDPS 128(SI)(R12*1), Z5, Z5
+	VADDPS 0(SI)(R12*2), Z6, Z6
+	VADDPS 64(SI)(R12*2), Z7, Z7
+	VADDPS 128(SI)(R12*2), Z8, Z8
+	VADDPS 0(R13), Z9, Z9
+	VADDPS 64(R13), Z10, Z10
+	VADDPS 128(R13), Z11, Z11
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VMAXPS Z1, Z12, Z1
+	VMAXPS Z2, Z12, Z2
+	VMAXPS Z3, Z12, Z3
+	VMAXPS Z4, Z12, Z4
+	VMAXPS Z5, Z12, Z5
+	VMAXPS Z6, Z12, Z6
+	VMAXPS Z7, Z12, Z7
+	VMAXPS Z8, Z12, Z8
+	VMAXPS Z9, Z12, Z9
+	VMAXPS Z10, Z12, Z10
+	VMAXPS Z11, Z12, Z11
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -2149,8 +2656,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_4x4(SB), NOSPLIT, $0-80
+// func gemm_avx512_4x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_4x4(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2158,7 +2665,7 @@ TEXT ·gemm_avx512_4x4(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -2169,7 +2676,7 @@ TEXT ·gemm_avx512_4x4(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -2351,6 +2858,71 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 192(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 128(AX), Z6, Z6
+	VADDPS 192(AX), Z7, Z7
+	VADDPS 0(AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	VADDPS 128(AX), Z10, Z10
+	VADDPS 192(AX), Z11, Z11
+	VADDPS 0(AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	VADDPS 128(AX), Z14, Z14
+	VADDPS 192(AX), Z15, Z15
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 0(SI)(R12*1), Z4, Z4
+	VADDPS 64(SI)(R12*1), Z5, Z5
+	VADDPS 128(SI)(R12*1), Z6, Z6
+	VADDPS 192(SI)(R12*1), Z7, Z7
+	VADDPS 0(SI)(R12*2), Z8, Z8
+	VADDPS 64(SI)(R12*2), Z9, Z9
+	VADDPS 128(SI)(R12*2), Z10, Z10
+	VADDPS 192(SI)(R12*2), Z11, Z11
+	VADDPS 0(R13), Z12, Z12
+	VADDPS 64(R13), Z13, Z13
+	VADDPS 128(R13), Z14, Z14
+	VADDPS 192(R13), Z15, Z15
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z16, Z16, Z16
+	VMAXPS Z0, Z16, Z0
+	VMAXPS Z1, Z16, Z1
+	VMAXPS Z2, Z16, Z2
+	VMAXPS Z3, Z16, Z3
+	VMAXPS Z4, Z16, Z4
+	VMAXPS Z5, Z16, Z5
+	VMAXPS Z6, Z16, Z6
+	VMAXPS Z7, Z16, Z7
+	VMAXPS Z8, Z16, Z8
+	VMAXPS Z9, Z16, Z9
+	VMAXPS Z10, Z16, Z10
+	VMAXPS Z11, Z16, Z11
+	VMAXPS Z12, Z16, Z12
+	VMAXPS Z13, Z16, Z13
+	VMAXPS Z14, Z16, Z14
+	VMAXPS Z15, Z16, Z15
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -2370,8 +2942,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_5x1(SB), NOSPLIT, $0-80
+// func gemm_avx512_5x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_5x1(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2379,7 +2951,7 @@ TEXT ·gemm_avx512_5x1(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -2390,7 +2962,7 @@ TEXT ·gemm_avx512_5x1(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 0(SI)(R12*1), Z1
@@ -2485,6 +3057,38 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 0(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 0(SI)(R12*1), Z1, Z1
+	VADDPS 0(SI)(R12*2), Z2, Z2
+	VADDPS 0(R13), Z3, Z3
+	VADDPS 0(R13)(R12*1), Z4, Z4
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z5, Z5, Z5
+	VMAXPS Z0, Z5, Z0
+	VMAXPS Z1, Z5, Z1
+	VMAXPS Z2, Z5, Z2
+	VMAXPS Z3, Z5, Z3
+	VMAXPS Z4, Z5, Z4
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 0(SI)(R12*1)
 	VMOVUPS Z2, 0(SI)(R12*2)
@@ -2493,8 +3097,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_5x2(SB), NOSPLIT, $0-80
+// func gemm_avx512_5x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_5x2(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2502,7 +3106,7 @@ TEXT ·gemm_avx512_5x2(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -2513,7 +3117,7 @@ TEXT ·gemm_avx512_5x2(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -2648,6 +3252,53 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 0(AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	VADDPS 0(AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 0(SI)(R12*1), Z2, Z2
+	VADDPS 64(SI)(R12*1), Z3, Z3
+	VADDPS 0(SI)(R12*2), Z4, Z4
+	VADDPS 64(SI)(R12*2), Z5, Z5
+	VADDPS 0(R13), Z6, Z6
+	VADDPS 64(R13), Z7, Z7
+	VADDPS 0(R13)(R12*1), Z8, Z8
+	VADDPS 64(R13)(R12*1), Z9, Z9
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z10, Z10, Z10
+	VMAXPS Z0, Z10, Z0
+	VMAXPS Z1, Z10, Z1
+	VMAXPS Z2, Z10, Z2
+	VMAXPS Z3, Z10, Z3
+	VMAXPS Z4, Z10, Z4
+	VMAXPS Z5, Z10, Z5
+	VMAXPS Z6, Z10, Z6
+	VMAXPS Z7, Z10, Z7
+	VMAXPS Z8, Z10, Z8
+	VMAXPS Z9, Z10, Z9
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 0(SI)(R12*1)
@@ -2661,8 +3312,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_5x3(SB), NOSPLIT, $0-80
+// func gemm_avx512_5x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_5x3(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2670,7 +3321,7 @@ TEXT ·gemm_avx512_5x3(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -2681,7 +3332,7 @@ TEXT ·gemm_avx512_5x3(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -2856,6 +3507,68 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+	VADDPS 64(AX), Z4, Z4
+	VADDPS 128(AX), Z5, Z5
+	VADDPS 0(AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	VADDPS 128(AX), Z8, Z8
+	VADDPS 0(AX), Z9, Z9
+	VADDPS 64(AX), Z10, Z10
+	VADDPS 128(AX), Z11, Z11
+	VADDPS 0(AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	VADDPS 128(AX), Z14, Z14
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 0(SI)(R12*1), Z3, Z3
+	VADDPS 64(SI)(R12*1), Z4, Z4
+	VADDPS 128(SI)(R12*1), Z5, Z5
+	VADDPS 0(SI)(R12*2), Z6, Z6
+	VADDPS 64(SI)(R12*2), Z7, Z7
+	VADDPS 128(SI)(R12*2), Z8, Z8
+	VADDPS 0(R13), Z9, Z9
+	VADDPS 64(R13), Z10, Z10
+	VADDPS 128(R13), Z11, Z11
+	VADDPS 0(R13)(R12*1), Z12, Z12
+	VADDPS 64(R13)(R12*1), Z13, Z13
+	VADDPS 128(R13)(R12*1), Z14, Z14
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z15, Z15, Z15
+	VMAXPS Z0, Z15, Z0
+	VMAXPS Z1, Z15, Z1
+	VMAXPS Z2, Z15, Z2
+	VMAXPS Z3, Z15, Z3
+	VMAXPS Z4, Z15, Z4
+	VMAXPS Z5, Z15, Z5
+	VMAXPS Z6, Z15, Z6
+	VMAXPS Z7, Z15, Z7
+	VMAXPS Z8, Z15, Z8
+	VMAXPS Z9, Z15, Z9
+	VMAXPS Z10, Z15, Z10
+	VMAXPS Z11, Z15, Z11
+	VMAXPS Z12, Z15, Z12
+	VMAXPS Z13, Z15, Z13
+	VMAXPS Z14, Z15, Z14
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -2874,8 +3587,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_5x4(SB), NOSPLIT, $0-80
+// func gemm_avx512_5x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_5x4(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2883,7 +3596,7 @@ TEXT ·gemm_avx512_5x4(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -2894,7 +3607,7 @@ TEXT ·gemm_avx512_5x4(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -3109,6 +3822,83 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 192(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 128(AX), Z6, Z6
+	VADDPS 192(AX), Z7, Z7
+	VADDPS 0(AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	VADDPS 128(AX), Z10, Z10
+	VADDPS 192(AX), Z11, Z11
+	VADDPS 0(AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	VADDPS 128(AX), Z14, Z14
+	VADDPS 192(AX), Z15, Z15
+	VADDPS 0(AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	VADDPS 128(AX), Z18, Z18
+	VADDPS 192(AX), Z19, Z19
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 0(SI)(R12*1), Z4, Z4
+	VADDPS 64(SI)(R12*1), Z5, Z5
+	VADDPS 128(SI)(R12*1), Z6, Z6
+	VADDPS 192(SI)(R12*1), Z7, Z7
+	VADDPS 0(SI)(R12*2), Z8, Z8
+	VADDPS 64(SI)(R12*2), Z9, Z9
+	VADDPS 128(SI)(R12*2), Z10, Z10
+	VADDPS 192(SI)(R12*2), Z11, Z11
+	VADDPS 0(R13), Z12, Z12
+	VADDPS 64(R13), Z13, Z13
+	VADDPS 128(R13), Z14, Z14
+	VADDPS 192(R13), Z15, Z15
+	VADDPS 0(R13)(R12*1), Z16, Z16
+	VADDPS 64(R13)(R12*1), Z17, Z17
+	VADDPS 128(R13)(R12*1), Z18, Z18
+	VADDPS 192(R13)(R12*1), Z19, Z19
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z20, Z20, Z20
+	VMAXPS Z0, Z20, Z0
+	VMAXPS Z1, Z20, Z1
+	VMAXPS Z2, Z20, Z2
+	VMAXPS Z3, Z20, Z3
+	VMAXPS Z4, Z20, Z4
+	VMAXPS Z5, Z20, Z5
+	VMAXPS Z6, Z20, Z6
+	VMAXPS Z7, Z20, Z7
+	VMAXPS Z8, Z20, Z8
+	VMAXPS Z9, Z20, Z9
+	VMAXPS Z10, Z20, Z10
+	VMAXPS Z11, Z20, Z11
+	VMAXPS Z12, Z20, Z12
+	VMAXPS Z13, Z20, Z13
+	VMAXPS Z14, Z20, Z14
+	VMAXPS Z15, Z20, Z15
+	VMAXPS Z16, Z20, Z16
+	VMAXPS Z17, Z20, Z17
+	VMAXPS Z18, Z20, Z18
+	VMAXPS Z19, Z20, Z19
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -3132,8 +3922,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_6x1(SB), NOSPLIT, $0-80
+// func gemm_avx512_6x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_6x1(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3141,7 +3931,7 @@ TEXT ·gemm_avx512_6x1(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -3152,7 +3942,7 @@ TEXT ·gemm_avx512_6x1(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 0(SI)(R12*1), Z1
@@ -3259,6 +4049,41 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 0(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 0(AX), Z5, Z5
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 0(SI)(R12*1), Z1, Z1
+	VADDPS 0(SI)(R12*2), Z2, Z2
+	VADDPS 0(R13), Z3, Z3
+	VADDPS 0(R13)(R12*1), Z4, Z4
+	VADDPS 0(R13)(R12*2), Z5, Z5
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VMAXPS Z1, Z6, Z1
+	VMAXPS Z2, Z6, Z2
+	VMAXPS Z3, Z6, Z3
+	VMAXPS Z4, Z6, Z4
+	VMAXPS Z5, Z6, Z5
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 0(SI)(R12*1)
 	VMOVUPS Z2, 0(SI)(R12*2)
@@ -3268,8 +4093,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_6x2(SB), NOSPLIT, $0-80
+// func gemm_avx512_6x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_6x2(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3277,7 +4102,7 @@ TEXT ·gemm_avx512_6x2(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -3288,7 +4113,7 @@ TEXT ·gemm_avx512_6x2(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -3442,6 +4267,59 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 0(AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	VADDPS 0(AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	VADDPS 0(AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 0(SI)(R12*1), Z2, Z2
+	VADDPS 64(SI)(R12*1), Z3, Z3
+	VADDPS 0(SI)(R12*2), Z4, Z4
+	VADDPS 64(SI)(R12*2), Z5, Z5
+	VADDPS 0(R13), Z6, Z6
+	VADDPS 64(R13), Z7, Z7
+	VADDPS 0(R13)(R12*1), Z8, Z8
+	VADDPS 64(R13)(R12*1), Z9, Z9
+	VADDPS 0(R13)(R12*2), Z10, Z10
+	VADDPS 64(R13)(R12*2), Z11, Z11
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VMAXPS Z1, Z12, Z1
+	VMAXPS Z2, Z12, Z2
+	VMAXPS Z3, Z12, Z3
+	VMAXPS Z4, Z12, Z4
+	VMAXPS Z5, Z12, Z5
+	VMAXPS Z6, Z12, Z6
+	VMAXPS Z7, Z12, Z7
+	VMAXPS Z8, Z12, Z8
+	VMAXPS Z9, Z12, Z9
+	VMAXPS Z10, Z12, Z10
+	VMAXPS Z11, Z12, Z11
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 0(SI)(R12*1)
@@ -3457,8 +4335,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_6x3(SB), NOSPLIT, $0-80
+// func gemm_avx512_6x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_6x3(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3466,7 +4344,7 @@ TEXT ·gemm_avx512_6x3(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -3477,7 +4355,7 @@ TEXT ·gemm_avx512_6x3(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -3678,6 +4556,77 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+	VADDPS 64(AX), Z4, Z4
+	VADDPS 128(AX), Z5, Z5
+	VADDPS 0(AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	VADDPS 128(AX), Z8, Z8
+	VADDPS 0(AX), Z9, Z9
+	VADDPS 64(AX), Z10, Z10
+	VADDPS 128(AX), Z11, Z11
+	VADDPS 0(AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	VADDPS 128(AX), Z14, Z14
+	VADDPS 0(AX), Z15, Z15
+	VADDPS 64(AX), Z16, Z16
+	VADDPS 128(AX), Z17, Z17
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 0(SI)(R12*1), Z3, Z3
+	VADDPS 64(SI)(R12*1), Z4, Z4
+	VADDPS 128(SI)(R12*1), Z5, Z5
+	VADDPS 0(SI)(R12*2), Z6, Z6
+	VADDPS 64(SI)(R12*2), Z7, Z7
+	VADDPS 128(SI)(R12*2), Z8, Z8
+	VADDPS 0(R13), Z9, Z9
+	VADDPS 64(R13), Z10, Z10
+	VADDPS 128(R13), Z11, Z11
+	VADDPS 0(R13)(R12*1), Z12, Z12
+	VADDPS 64(R13)(R12*1), Z13, Z13
+	VADDPS 128(R13)(R12*1), Z14, Z14
+	VADDPS 0(R13)(R12*2), Z15, Z15
+	VADDPS 64(R13)(R12*2), Z16, Z16
+	VADDPS 128(R13)(R12*2), Z17, Z17
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z18, Z18, Z18
+	VMAXPS Z0, Z18, Z0
+	VMAXPS Z1, Z18, Z1
+	VMAXPS Z2, Z18, Z2
+	VMAXPS Z3, Z18, Z3
+	VMAXPS Z4, Z18, Z4
+	VMAXPS Z5, Z18, Z5
+	VMAXPS Z6, Z18, Z6
+	VMAXPS Z7, Z18, Z7
+	VMAXPS Z8, Z18, Z8
+	VMAXPS Z9, Z18, Z9
+	VMAXPS Z10, Z18, Z10
+	VMAXPS Z11, Z18, Z11
+	VMAXPS Z12, Z18, Z12
+	VMAXPS Z13, Z18, Z13
+	VMAXPS Z14, Z18, Z14
+	VMAXPS Z15, Z18, Z15
+	VMAXPS Z16, Z18, Z16
+	VMAXPS Z17, Z18, Z17
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -3699,8 +4648,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_6x4(SB), NOSPLIT, $0-80
+// func gemm_avx512_6x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_6x4(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3708,7 +4657,7 @@ TEXT ·gemm_avx512_6x4(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -3719,7 +4668,7 @@ TEXT ·gemm_avx512_6x4(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -3967,6 +4916,95 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 192(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 128(AX), Z6, Z6
+	VADDPS 192(AX), Z7, Z7
+	VADDPS 0(AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	VADDPS 128(AX), Z10, Z10
+	VADDPS 192(AX), Z11, Z11
+	VADDPS 0(AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	VADDPS 128(AX), Z14, Z14
+	VADDPS 192(AX), Z15, Z15
+	VADDPS 0(AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	VADDPS 128(AX), Z18, Z18
+	VADDPS 192(AX), Z19, Z19
+	VADDPS 0(AX), Z20, Z20
+	VADDPS 64(AX), Z21, Z21
+	VADDPS 128(AX), Z22, Z22
+	VADDPS 192(AX), Z23, Z23
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 0(SI)(R12*1), Z4, Z4
+	VADDPS 64(SI)(R12*1), Z5, Z5
+	VADDPS 128(SI)(R12*1), Z6, Z6
+	VADDPS 192(SI)(R12*1), Z7, Z7
+	VADDPS 0(SI)(R12*2), Z8, Z8
+	VADDPS 64(SI)(R12*2), Z9, Z9
+	VADDPS 128(SI)(R12*2), Z10, Z10
+	VADDPS 192(SI)(R12*2), Z11, Z11
+	VADDPS 0(R13), Z12, Z12
+	VADDPS 64(R13), Z13, Z13
+	VADDPS 128(R13), Z14, Z14
+	VADDPS 192(R13), Z15, Z15
+	VADDPS 0(R13)(R12*1), Z16, Z16
+	VADDPS 64(R13)(R12*1), Z17, Z17
+	VADDPS 128(R13)(R12*1), Z18, Z18
+	VADDPS 192(R13)(R12*1), Z19, Z19
+	VADDPS 0(R13)(R12*2), Z20, Z20
+	VADDPS 64(R13)(R12*2), Z21, Z21
+	VADDPS 128(R13)(R12*2), Z22, Z22
+	VADDPS 192(R13)(R12*2), Z23, Z23
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z24, Z24, Z24
+	VMAXPS Z0, Z24, Z0
+	VMAXPS Z1, Z24, Z1
+	VMAXPS Z2, Z24, Z2
+	VMAXPS Z3, Z24, Z3
+	VMAXPS Z4, Z24, Z4
+	VMAXPS Z5, Z24, Z5
+	VMAXPS Z6, Z24, Z6
+	VMAXPS Z7, Z24, Z7
+	VMAXPS Z8, Z24, Z8
+	VMAXPS Z9, Z24, Z9
+	VMAXPS Z10, Z24, Z10
+	VMAXPS Z11, Z24, Z11
+	VMAXPS Z12, Z24, Z12
+	VMAXPS Z13, Z24, Z13
+	VMAXPS Z14, Z24, Z14
+	VMAXPS Z15, Z24, Z15
+	VMAXPS Z16, Z24, Z16
+	VMAXPS Z17, Z24, Z17
+	VMAXPS Z18, Z24, Z18
+	VMAXPS Z19, Z24, Z19
+	VMAXPS Z20, Z24, Z20
+	VMAXPS Z21, Z24, Z21
+	VMAXPS Z22, Z24, Z22
+	VMAXPS Z23, Z24, Z23
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -3994,8 +5032,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_1x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_1x1s(SB), NOSPLIT, $0-80
+// func gemm_avx512_1x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_1x1s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4003,14 +5041,14 @@ TEXT ·gemm_avx512_1x1s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	JMP ready
@@ -4050,12 +5088,32 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z1, Z1, Z1
+	VMAXPS Z0, Z1, Z0
+store:
 	VMOVUPS Z0, 0(SI)
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_1x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_1x2s(SB), NOSPLIT, $0-80
+// func gemm_avx512_1x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_1x2s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4063,14 +5121,14 @@ TEXT ·gemm_avx512_1x2s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -4117,13 +5175,36 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z2, Z2, Z2
+	VMAXPS Z0, Z2, Z0
+	VMAXPS Z1, Z2, Z1
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_1x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_1x3s(SB), NOSPLIT, $0-80
+// func gemm_avx512_1x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_1x3s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4131,14 +5212,14 @@ TEXT ·gemm_avx512_1x3s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -4192,14 +5273,40 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z3, Z3, Z3
+	VMAXPS Z0, Z3, Z0
+	VMAXPS Z1, Z3, Z1
+	VMAXPS Z2, Z3, Z2
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_1x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_1x4s(SB), NOSPLIT, $0-80
+// func gemm_avx512_1x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_1x4s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4207,14 +5314,14 @@ TEXT ·gemm_avx512_1x4s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -4275,6 +5382,35 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 192(AX), Z3, Z3
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VMAXPS Z1, Z4, Z1
+	VMAXPS Z2, Z4, Z2
+	VMAXPS Z3, Z4, Z3
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -4282,8 +5418,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_2x1s(SB), NOSPLIT, $0-80
+// func gemm_avx512_2x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_2x1s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4291,14 +5427,14 @@ TEXT ·gemm_avx512_2x1s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 0(SI)(R12*1), Z1
@@ -4355,13 +5491,36 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 0(AX), Z1, Z1
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 0(SI)(R12*1), Z1, Z1
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z2, Z2, Z2
+	VMAXPS Z0, Z2, Z0
+	VMAXPS Z1, Z2, Z1
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 0(SI)(R12*1)
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_2x2s(SB), NOSPLIT, $0-80
+// func gemm_avx512_2x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_2x2s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4369,14 +5528,14 @@ TEXT ·gemm_avx512_2x2s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -4452,6 +5611,35 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 0(SI)(R12*1), Z2, Z2
+	VADDPS 64(SI)(R12*1), Z3, Z3
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VMAXPS Z1, Z4, Z1
+	VMAXPS Z2, Z4, Z2
+	VMAXPS Z3, Z4, Z3
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 0(SI)(R12*1)
@@ -4459,8 +5647,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_2x3s(SB), NOSPLIT, $0-80
+// func gemm_avx512_2x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_2x3s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4468,14 +5656,14 @@ TEXT ·gemm_avx512_2x3s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -4570,6 +5758,41 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+	VADDPS 64(AX), Z4, Z4
+	VADDPS 128(AX), Z5, Z5
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 0(SI)(R12*1), Z3, Z3
+	VADDPS 64(SI)(R12*1), Z4, Z4
+	VADDPS 128(SI)(R12*1), Z5, Z5
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VMAXPS Z1, Z6, Z1
+	VMAXPS Z2, Z6, Z2
+	VMAXPS Z3, Z6, Z3
+	VMAXPS Z4, Z6, Z4
+	VMAXPS Z5, Z6, Z5
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -4579,8 +5802,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_2x4s(SB), NOSPLIT, $0-80
+// func gemm_avx512_2x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_2x4s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4588,14 +5811,14 @@ TEXT ·gemm_avx512_2x4s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -4709,6 +5932,47 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 192(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 128(AX), Z6, Z6
+	VADDPS 192(AX), Z7, Z7
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 0(SI)(R12*1), Z4, Z4
+	VADDPS 64(SI)(R12*1), Z5, Z5
+	VADDPS 128(SI)(R12*1), Z6, Z6
+	VADDPS 192(SI)(R12*1), Z7, Z7
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z8, Z8, Z8
+	VMAXPS Z0, Z8, Z0
+	VMAXPS Z1, Z8, Z1
+	VMAXPS Z2, Z8, Z2
+	VMAXPS Z3, Z8, Z3
+	VMAXPS Z4, Z8, Z4
+	VMAXPS Z5, Z8, Z5
+	VMAXPS Z6, Z8, Z6
+	VMAXPS Z7, Z8, Z7
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -4720,8 +5984,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_3x1s(SB), NOSPLIT, $0-80
+// func gemm_avx512_3x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_3x1s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4729,14 +5993,14 @@ TEXT ·gemm_avx512_3x1s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 0(SI)(R12*1), Z1
@@ -4805,14 +6069,40 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 0(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 0(SI)(R12*1), Z1, Z1
+	VADDPS 0(SI)(R12*2), Z2, Z2
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z3, Z3, Z3
+	VMAXPS Z0, Z3, Z0
+	VMAXPS Z1, Z3, Z1
+	VMAXPS Z2, Z3, Z2
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 0(SI)(R12*1)
 	VMOVUPS Z2, 0(SI)(R12*2)
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_3x2s(SB), NOSPLIT, $0-80
+// func gemm_avx512_3x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_3x2s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4820,14 +6110,14 @@ TEXT ·gemm_avx512_3x2s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -4922,6 +6212,41 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 0(SI)(R12*1), Z2, Z2
+	VADDPS 64(SI)(R12*1), Z3, Z3
+	VADDPS 0(SI)(R12*2), Z4, Z4
+	VADDPS 64(SI)(R12*2), Z5, Z5
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VMAXPS Z1, Z6, Z1
+	VMAXPS Z2, Z6, Z2
+	VMAXPS Z3, Z6, Z3
+	VMAXPS Z4, Z6, Z4
+	VMAXPS Z5, Z6, Z5
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 0(SI)(R12*1)
@@ -4931,8 +6256,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_3x3s(SB), NOSPLIT, $0-80
+// func gemm_avx512_3x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_3x3s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4940,14 +6265,14 @@ TEXT ·gemm_avx512_3x3s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -5068,6 +6393,50 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+	VADDPS 64(AX), Z4, Z4
+	VADDPS 128(AX), Z5, Z5
+	VADDPS 0(AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	VADDPS 128(AX), Z8, Z8
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 0(SI)(R12*1), Z3, Z3
+	VADDPS 64(SI)(R12*1), Z4, Z4
+	VADDPS 128(SI)(R12*1), Z5, Z5
+	VADDPS 0(SI)(R12*2), Z6, Z6
+	VADDPS 64(SI)(R12*2), Z7, Z7
+	VADDPS 128(SI)(R12*2), Z8, Z8
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z9, Z9, Z9
+	VMAXPS Z0, Z9, Z0
+	VMAXPS Z1, Z9, Z1
+	VMAXPS Z2, Z9, Z2
+	VMAXPS Z3, Z9, Z3
+	VMAXPS Z4, Z9, Z4
+	VMAXPS Z5, Z9, Z5
+	VMAXPS Z6, Z9, Z6
+	VMAXPS Z7, Z9, Z7
+	VMAXPS Z8, Z9, Z8
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -5080,8 +6449,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_3x4s(SB), NOSPLIT, $0-80
+// func gemm_avx512_3x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_3x4s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -5089,14 +6458,14 @@ TEXT ·gemm_avx512_3x4s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -5243,6 +6612,59 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 192(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 128(AX), Z6, Z6
+	VADDPS 192(AX), Z7, Z7
+	VADDPS 0(AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	VADDPS 128(AX), Z10, Z10
+	VADDPS 192(AX), Z11, Z11
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 0(SI)(R12*1), Z4, Z4
+	VADDPS 64(SI)(R12*1), Z5, Z5
+	VADDPS 128(SI)(R12*1), Z6, Z6
+	VADDPS 192(SI)(R12*1), Z7, Z7
+	VADDPS 0(SI)(R12*2), Z8, Z8
+	VADDPS 64(SI)(R12*2), Z9, Z9
+	VADDPS 128(SI)(R12*2), Z10, Z10
+	VADDPS 192(SI)(R12*2), Z11, Z11
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VMAXPS Z1, Z12, Z1
+	VMAXPS Z2, Z12, Z2
+	VMAXPS Z3, Z12, Z3
+	VMAXPS Z4, Z12, Z4
+	VMAXPS Z5, Z12, Z5
+	VMAXPS Z6, Z12, Z6
+	VMAXPS Z7, Z12, Z7
+	VMAXPS Z8, Z12, Z8
+	VMAXPS Z9, Z12, Z9
+	VMAXPS Z10, Z12, Z10
+	VMAXPS Z11, Z12, Z11
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -5258,8 +6680,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_4x1s(SB), NOSPLIT, $0-80
+// func gemm_avx512_4x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_4x1s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -5267,7 +6689,7 @@ TEXT ·gemm_avx512_4x1s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -5278,7 +6700,7 @@ TEXT ·gemm_avx512_4x1s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 0(SI)(R12*1), Z1
@@ -5361,6 +6783,35 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 0(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 0(SI)(R12*1), Z1, Z1
+	VADDPS 0(SI)(R12*2), Z2, Z2
+	VADDPS 0(R13), Z3, Z3
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z4, Z4, Z4
+	VMAXPS Z0, Z4, Z0
+	VMAXPS Z1, Z4, Z1
+	VMAXPS Z2, Z4, Z2
+	VMAXPS Z3, Z4, Z3
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 0(SI)(R12*1)
 	VMOVUPS Z2, 0(SI)(R12*2)
@@ -5368,8 +6819,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_4x2s(SB), NOSPLIT, $0-80
+// func gemm_avx512_4x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_4x2s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -5377,7 +6828,7 @@ TEXT ·gemm_avx512_4x2s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -5388,7 +6839,7 @@ TEXT ·gemm_avx512_4x2s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -5504,6 +6955,47 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 0(AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 0(SI)(R12*1), Z2, Z2
+	VADDPS 64(SI)(R12*1), Z3, Z3
+	VADDPS 0(SI)(R12*2), Z4, Z4
+	VADDPS 64(SI)(R12*2), Z5, Z5
+	VADDPS 0(R13), Z6, Z6
+	VADDPS 64(R13), Z7, Z7
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z8, Z8, Z8
+	VMAXPS Z0, Z8, Z0
+	VMAXPS Z1, Z8, Z1
+	VMAXPS Z2, Z8, Z2
+	VMAXPS Z3, Z8, Z3
+	VMAXPS Z4, Z8, Z4
+	VMAXPS Z5, Z8, Z5
+	VMAXPS Z6, Z8, Z6
+	VMAXPS Z7, Z8, Z7
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 0(SI)(R12*1)
@@ -5515,8 +7007,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_4x3s(SB), NOSPLIT, $0-80
+// func gemm_avx512_4x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_4x3s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -5524,7 +7016,7 @@ TEXT ·gemm_avx512_4x3s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -5535,7 +7027,7 @@ TEXT ·gemm_avx512_4x3s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -5684,6 +7176,59 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+	VADDPS 64(AX), Z4, Z4
+	VADDPS 128(AX), Z5, Z5
+	VADDPS 0(AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	VADDPS 128(AX), Z8, Z8
+	VADDPS 0(AX), Z9, Z9
+	VADDPS 64(AX), Z10, Z10
+	VADDPS 128(AX), Z11, Z11
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 0(SI)(R12*1), Z3, Z3
+	VADDPS 64(SI)(R12*1), Z4, Z4
+	VADDPS 128(SI)(R12*1), Z5, Z5
+	VADDPS 0(SI)(R12*2), Z6, Z6
+	VADDPS 64(SI)(R12*2), Z7, Z7
+	VADDPS 128(SI)(R12*2), Z8, Z8
+	VADDPS 0(R13), Z9, Z9
+	VADDPS 64(R13), Z10, Z10
+	VADDPS 128(R13), Z11, Z11
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VMAXPS Z1, Z12, Z1
+	VMAXPS Z2, Z12, Z2
+	VMAXPS Z3, Z12, Z3
+	VMAXPS Z4, Z12, Z4
+	VMAXPS Z5, Z12, Z5
+	VMAXPS Z6, Z12, Z6
+	VMAXPS Z7, Z12, Z7
+	VMAXPS Z8, Z12, Z8
+	VMAXPS Z9, Z12, Z9
+	VMAXPS Z10, Z12, Z10
+	VMAXPS Z11, Z12, Z11
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -5699,8 +7244,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_4x4s(SB), NOSPLIT, $0-80
+// func gemm_avx512_4x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_4x4s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -5708,7 +7253,7 @@ TEXT ·gemm_avx512_4x4s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -5719,7 +7264,7 @@ TEXT ·gemm_avx512_4x4s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -5901,6 +7446,71 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 192(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 128(AX), Z6, Z6
+	VADDPS 192(AX), Z7, Z7
+	VADDPS 0(AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	VADDPS 128(AX), Z10, Z10
+	VADDPS 192(AX), Z11, Z11
+	VADDPS 0(AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	VADDPS 128(AX), Z14, Z14
+	VADDPS 192(AX), Z15, Z15
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 0(SI)(R12*1), Z4, Z4
+	VADDPS 64(SI)(R12*1), Z5, Z5
+	VADDPS 128(SI)(R12*1), Z6, Z6
+	VADDPS 192(SI)(R12*1), Z7, Z7
+	VADDPS 0(SI)(R12*2), Z8, Z8
+	VADDPS 64(SI)(R12*2), Z9, Z9
+	VADDPS 128(SI)(R12*2), Z10, Z10
+	VADDPS 192(SI)(R12*2), Z11, Z11
+	VADDPS 0(R13), Z12, Z12
+	VADDPS 64(R13), Z13, Z13
+	VADDPS 128(R13), Z14, Z14
+	VADDPS 192(R13), Z15, Z15
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z16, Z16, Z16
+	VMAXPS Z0, Z16, Z0
+	VMAXPS Z1, Z16, Z1
+	VMAXPS Z2, Z16, Z2
+	VMAXPS Z3, Z16, Z3
+	VMAXPS Z4, Z16, Z4
+	VMAXPS Z5, Z16, Z5
+	VMAXPS Z6, Z16, Z6
+	VMAXPS Z7, Z16, Z7
+	VMAXPS Z8, Z16, Z8
+	VMAXPS Z9, Z16, Z9
+	VMAXPS Z10, Z16, Z10
+	VMAXPS Z11, Z16, Z11
+	VMAXPS Z12, Z16, Z12
+	VMAXPS Z13, Z16, Z13
+	VMAXPS Z14, Z16, Z14
+	VMAXPS Z15, Z16, Z15
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -5920,8 +7530,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_5x1s(SB), NOSPLIT, $0-80
+// func gemm_avx512_5x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_5x1s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -5929,7 +7539,7 @@ TEXT ·gemm_avx512_5x1s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -5940,7 +7550,7 @@ TEXT ·gemm_avx512_5x1s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 0(SI)(R12*1), Z1
@@ -6035,6 +7645,38 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 0(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 0(SI)(R12*1), Z1, Z1
+	VADDPS 0(SI)(R12*2), Z2, Z2
+	VADDPS 0(R13), Z3, Z3
+	VADDPS 0(R13)(R12*1), Z4, Z4
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z5, Z5, Z5
+	VMAXPS Z0, Z5, Z0
+	VMAXPS Z1, Z5, Z1
+	VMAXPS Z2, Z5, Z2
+	VMAXPS Z3, Z5, Z3
+	VMAXPS Z4, Z5, Z4
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 0(SI)(R12*1)
 	VMOVUPS Z2, 0(SI)(R12*2)
@@ -6043,8 +7685,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_5x2s(SB), NOSPLIT, $0-80
+// func gemm_avx512_5x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_5x2s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -6052,7 +7694,7 @@ TEXT ·gemm_avx512_5x2s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -6063,7 +7705,7 @@ TEXT ·gemm_avx512_5x2s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -6198,6 +7840,53 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 0(AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	VADDPS 0(AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 0(SI)(R12*1), Z2, Z2
+	VADDPS 64(SI)(R12*1), Z3, Z3
+	VADDPS 0(SI)(R12*2), Z4, Z4
+	VADDPS 64(SI)(R12*2), Z5, Z5
+	VADDPS 0(R13), Z6, Z6
+	VADDPS 64(R13), Z7, Z7
+	VADDPS 0(R13)(R12*1), Z8, Z8
+	VADDPS 64(R13)(R12*1), Z9, Z9
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z10, Z10, Z10
+	VMAXPS Z0, Z10, Z0
+	VMAXPS Z1, Z10, Z1
+	VMAXPS Z2, Z10, Z2
+	VMAXPS Z3, Z10, Z3
+	VMAXPS Z4, Z10, Z4
+	VMAXPS Z5, Z10, Z5
+	VMAXPS Z6, Z10, Z6
+	VMAXPS Z7, Z10, Z7
+	VMAXPS Z8, Z10, Z8
+	VMAXPS Z9, Z10, Z9
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 0(SI)(R12*1)
@@ -6211,8 +7900,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_5x3s(SB), NOSPLIT, $0-80
+// func gemm_avx512_5x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_5x3s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -6220,7 +7909,7 @@ TEXT ·gemm_avx512_5x3s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -6231,7 +7920,7 @@ TEXT ·gemm_avx512_5x3s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -6406,6 +8095,68 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+	VADDPS 64(AX), Z4, Z4
+	VADDPS 128(AX), Z5, Z5
+	VADDPS 0(AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	VADDPS 128(AX), Z8, Z8
+	VADDPS 0(AX), Z9, Z9
+	VADDPS 64(AX), Z10, Z10
+	VADDPS 128(AX), Z11, Z11
+	VADDPS 0(AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	VADDPS 128(AX), Z14, Z14
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 0(SI)(R12*1), Z3, Z3
+	VADDPS 64(SI)(R12*1), Z4, Z4
+	VADDPS 128(SI)(R12*1), Z5, Z5
+	VADDPS 0(SI)(R12*2), Z6, Z6
+	VADDPS 64(SI)(R12*2), Z7, Z7
+	VADDPS 128(SI)(R12*2), Z8, Z8
+	VADDPS 0(R13), Z9, Z9
+	VADDPS 64(R13), Z10, Z10
+	VADDPS 128(R13), Z11, Z11
+	VADDPS 0(R13)(R12*1), Z12, Z12
+	VADDPS 64(R13)(R12*1), Z13, Z13
+	VADDPS 128(R13)(R12*1), Z14, Z14
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z15, Z15, Z15
+	VMAXPS Z0, Z15, Z0
+	VMAXPS Z1, Z15, Z1
+	VMAXPS Z2, Z15, Z2
+	VMAXPS Z3, Z15, Z3
+	VMAXPS Z4, Z15, Z4
+	VMAXPS Z5, Z15, Z5
+	VMAXPS Z6, Z15, Z6
+	VMAXPS Z7, Z15, Z7
+	VMAXPS Z8, Z15, Z8
+	VMAXPS Z9, Z15, Z9
+	VMAXPS Z10, Z15, Z10
+	VMAXPS Z11, Z15, Z11
+	VMAXPS Z12, Z15, Z12
+	VMAXPS Z13, Z15, Z13
+	VMAXPS Z14, Z15, Z14
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -6424,8 +8175,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_5x4s(SB), NOSPLIT, $0-80
+// func gemm_avx512_5x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_5x4s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -6433,7 +8184,7 @@ TEXT ·gemm_avx512_5x4s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -6444,7 +8195,7 @@ TEXT ·gemm_avx512_5x4s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -6659,6 +8410,83 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 192(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 128(AX), Z6, Z6
+	VADDPS 192(AX), Z7, Z7
+	VADDPS 0(AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	VADDPS 128(AX), Z10, Z10
+	VADDPS 192(AX), Z11, Z11
+	VADDPS 0(AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	VADDPS 128(AX), Z14, Z14
+	VADDPS 192(AX), Z15, Z15
+	VADDPS 0(AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	VADDPS 128(AX), Z18, Z18
+	VADDPS 192(AX), Z19, Z19
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 0(SI)(R12*1), Z4, Z4
+	VADDPS 64(SI)(R12*1), Z5, Z5
+	VADDPS 128(SI)(R12*1), Z6, Z6
+	VADDPS 192(SI)(R12*1), Z7, Z7
+	VADDPS 0(SI)(R12*2), Z8, Z8
+	VADDPS 64(SI)(R12*2), Z9, Z9
+	VADDPS 128(SI)(R12*2), Z10, Z10
+	VADDPS 192(SI)(R12*2), Z11, Z11
+	VADDPS 0(R13), Z12, Z12
+	VADDPS 64(R13), Z13, Z13
+	VADDPS 128(R13), Z14, Z14
+	VADDPS 192(R13), Z15, Z15
+	VADDPS 0(R13)(R12*1), Z16, Z16
+	VADDPS 64(R13)(R12*1), Z17, Z17
+	VADDPS 128(R13)(R12*1), Z18, Z18
+	VADDPS 192(R13)(R12*1), Z19, Z19
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z20, Z20, Z20
+	VMAXPS Z0, Z20, Z0
+	VMAXPS Z1, Z20, Z1
+	VMAXPS Z2, Z20, Z2
+	VMAXPS Z3, Z20, Z3
+	VMAXPS Z4, Z20, Z4
+	VMAXPS Z5, Z20, Z5
+	VMAXPS Z6, Z20, Z6
+	VMAXPS Z7, Z20, Z7
+	VMAXPS Z8, Z20, Z8
+	VMAXPS Z9, Z20, Z9
+	VMAXPS Z10, Z20, Z10
+	VMAXPS Z11, Z20, Z11
+	VMAXPS Z12, Z20, Z12
+	VMAXPS Z13, Z20, Z13
+	VMAXPS Z14, Z20, Z14
+	VMAXPS Z15, Z20, Z15
+	VMAXPS Z16, Z20, Z16
+	VMAXPS Z17, Z20, Z17
+	VMAXPS Z18, Z20, Z18
+	VMAXPS Z19, Z20, Z19
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -6682,8 +8510,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_6x1s(SB), NOSPLIT, $0-80
+// func gemm_avx512_6x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_6x1s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -6691,7 +8519,7 @@ TEXT ·gemm_avx512_6x1s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -6702,7 +8530,7 @@ TEXT ·gemm_avx512_6x1s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 0(SI)(R12*1), Z1
@@ -6809,6 +8637,41 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 0(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 0(AX), Z5, Z5
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 0(SI)(R12*1), Z1, Z1
+	VADDPS 0(SI)(R12*2), Z2, Z2
+	VADDPS 0(R13), Z3, Z3
+	VADDPS 0(R13)(R12*1), Z4, Z4
+	VADDPS 0(R13)(R12*2), Z5, Z5
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z6, Z6, Z6
+	VMAXPS Z0, Z6, Z0
+	VMAXPS Z1, Z6, Z1
+	VMAXPS Z2, Z6, Z2
+	VMAXPS Z3, Z6, Z3
+	VMAXPS Z4, Z6, Z4
+	VMAXPS Z5, Z6, Z5
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 0(SI)(R12*1)
 	VMOVUPS Z2, 0(SI)(R12*2)
@@ -6818,8 +8681,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_6x2s(SB), NOSPLIT, $0-80
+// func gemm_avx512_6x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_6x2s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -6827,7 +8690,7 @@ TEXT ·gemm_avx512_6x2s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -6838,7 +8701,7 @@ TEXT ·gemm_avx512_6x2s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -6992,6 +8855,59 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 0(AX), Z2, Z2
+	VADDPS 64(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 0(AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	VADDPS 0(AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	VADDPS 0(AX), Z10, Z10
+	VADDPS 64(AX), Z11, Z11
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 0(SI)(R12*1), Z2, Z2
+	VADDPS 64(SI)(R12*1), Z3, Z3
+	VADDPS 0(SI)(R12*2), Z4, Z4
+	VADDPS 64(SI)(R12*2), Z5, Z5
+	VADDPS 0(R13), Z6, Z6
+	VADDPS 64(R13), Z7, Z7
+	VADDPS 0(R13)(R12*1), Z8, Z8
+	VADDPS 64(R13)(R12*1), Z9, Z9
+	VADDPS 0(R13)(R12*2), Z10, Z10
+	VADDPS 64(R13)(R12*2), Z11, Z11
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z12, Z12, Z12
+	VMAXPS Z0, Z12, Z0
+	VMAXPS Z1, Z12, Z1
+	VMAXPS Z2, Z12, Z2
+	VMAXPS Z3, Z12, Z3
+	VMAXPS Z4, Z12, Z4
+	VMAXPS Z5, Z12, Z5
+	VMAXPS Z6, Z12, Z6
+	VMAXPS Z7, Z12, Z7
+	VMAXPS Z8, Z12, Z8
+	VMAXPS Z9, Z12, Z9
+	VMAXPS Z10, Z12, Z10
+	VMAXPS Z11, Z12, Z11
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 0(SI)(R12*1)
@@ -7007,8 +8923,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_6x3s(SB), NOSPLIT, $0-80
+// func gemm_avx512_6x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_6x3s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -7016,7 +8932,7 @@ TEXT ·gemm_avx512_6x3s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -7027,7 +8943,7 @@ TEXT ·gemm_avx512_6x3s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -7228,6 +9144,77 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 0(AX), Z3, Z3
+	VADDPS 64(AX), Z4, Z4
+	VADDPS 128(AX), Z5, Z5
+	VADDPS 0(AX), Z6, Z6
+	VADDPS 64(AX), Z7, Z7
+	VADDPS 128(AX), Z8, Z8
+	VADDPS 0(AX), Z9, Z9
+	VADDPS 64(AX), Z10, Z10
+	VADDPS 128(AX), Z11, Z11
+	VADDPS 0(AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	VADDPS 128(AX), Z14, Z14
+	VADDPS 0(AX), Z15, Z15
+	VADDPS 64(AX), Z16, Z16
+	VADDPS 128(AX), Z17, Z17
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 0(SI)(R12*1), Z3, Z3
+	VADDPS 64(SI)(R12*1), Z4, Z4
+	VADDPS 128(SI)(R12*1), Z5, Z5
+	VADDPS 0(SI)(R12*2), Z6, Z6
+	VADDPS 64(SI)(R12*2), Z7, Z7
+	VADDPS 128(SI)(R12*2), Z8, Z8
+	VADDPS 0(R13), Z9, Z9
+	VADDPS 64(R13), Z10, Z10
+	VADDPS 128(R13), Z11, Z11
+	VADDPS 0(R13)(R12*1), Z12, Z12
+	VADDPS 64(R13)(R12*1), Z13, Z13
+	VADDPS 128(R13)(R12*1), Z14, Z14
+	VADDPS 0(R13)(R12*2), Z15, Z15
+	VADDPS 64(R13)(R12*2), Z16, Z16
+	VADDPS 128(R13)(R12*2), Z17, Z17
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z18, Z18, Z18
+	VMAXPS Z0, Z18, Z0
+	VMAXPS Z1, Z18, Z1
+	VMAXPS Z2, Z18, Z2
+	VMAXPS Z3, Z18, Z3
+	VMAXPS Z4, Z18, Z4
+	VMAXPS Z5, Z18, Z5
+	VMAXPS Z6, Z18, Z6
+	VMAXPS Z7, Z18, Z7
+	VMAXPS Z8, Z18, Z8
+	VMAXPS Z9, Z18, Z9
+	VMAXPS Z10, Z18, Z10
+	VMAXPS Z11, Z18, Z11
+	VMAXPS Z12, Z18, Z12
+	VMAXPS Z13, Z18, Z13
+	VMAXPS Z14, Z18, Z14
+	VMAXPS Z15, Z18, Z15
+	VMAXPS Z16, Z18, Z16
+	VMAXPS Z17, Z18, Z17
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
@@ -7249,8 +9236,8 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
-TEXT ·gemm_avx512_6x4s(SB), NOSPLIT, $0-80
+// func gemm_avx512_6x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+TEXT ·gemm_avx512_6x4s(SB), NOSPLIT, $0-96
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -7258,7 +9245,7 @@ TEXT ·gemm_avx512_6x4s(SB), NOSPLIT, $0-80
 	MOVQ bs+32(FP), R10
 	MOVQ c+40(FP), SI
 	MOVQ ldc+48(FP), R12
-	MOVQ load+56(FP), DX
+	MOVQ flags+56(FP), DX
 	MOVQ ahead+64(FP), R14
 	MOVQ step+72(FP), BX
 	SHLQ $2, R8
@@ -7269,7 +9256,7 @@ TEXT ·gemm_avx512_6x4s(SB), NOSPLIT, $0-80
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
 	LEAQ (R10)(R10*2), R11
-	TESTQ DX, DX
+	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
 	VMOVUPS 64(SI), Z1
@@ -7517,6 +9504,95 @@ one:
 	TESTQ CX, CX
 	JNE one
 done:
+	MOVQ bias+80(FP), AX
+	TESTQ AX, AX
+	JEQ residual
+	VADDPS 0(AX), Z0, Z0
+	VADDPS 64(AX), Z1, Z1
+	VADDPS 128(AX), Z2, Z2
+	VADDPS 192(AX), Z3, Z3
+	VADDPS 0(AX), Z4, Z4
+	VADDPS 64(AX), Z5, Z5
+	VADDPS 128(AX), Z6, Z6
+	VADDPS 192(AX), Z7, Z7
+	VADDPS 0(AX), Z8, Z8
+	VADDPS 64(AX), Z9, Z9
+	VADDPS 128(AX), Z10, Z10
+	VADDPS 192(AX), Z11, Z11
+	VADDPS 0(AX), Z12, Z12
+	VADDPS 64(AX), Z13, Z13
+	VADDPS 128(AX), Z14, Z14
+	VADDPS 192(AX), Z15, Z15
+	VADDPS 0(AX), Z16, Z16
+	VADDPS 64(AX), Z17, Z17
+	VADDPS 128(AX), Z18, Z18
+	VADDPS 192(AX), Z19, Z19
+	VADDPS 0(AX), Z20, Z20
+	VADDPS 64(AX), Z21, Z21
+	VADDPS 128(AX), Z22, Z22
+	VADDPS 192(AX), Z23, Z23
+residual:
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ relu
+	SUBQ SI, AX
+	ADDQ AX, SI
+	ADDQ AX, R13
+	VADDPS 0(SI), Z0, Z0
+	VADDPS 64(SI), Z1, Z1
+	VADDPS 128(SI), Z2, Z2
+	VADDPS 192(SI), Z3, Z3
+	VADDPS 0(SI)(R12*1), Z4, Z4
+	VADDPS 64(SI)(R12*1), Z5, Z5
+	VADDPS 128(SI)(R12*1), Z6, Z6
+	VADDPS 192(SI)(R12*1), Z7, Z7
+	VADDPS 0(SI)(R12*2), Z8, Z8
+	VADDPS 64(SI)(R12*2), Z9, Z9
+	VADDPS 128(SI)(R12*2), Z10, Z10
+	VADDPS 192(SI)(R12*2), Z11, Z11
+	VADDPS 0(R13), Z12, Z12
+	VADDPS 64(R13), Z13, Z13
+	VADDPS 128(R13), Z14, Z14
+	VADDPS 192(R13), Z15, Z15
+	VADDPS 0(R13)(R12*1), Z16, Z16
+	VADDPS 64(R13)(R12*1), Z17, Z17
+	VADDPS 128(R13)(R12*1), Z18, Z18
+	VADDPS 192(R13)(R12*1), Z19, Z19
+	VADDPS 0(R13)(R12*2), Z20, Z20
+	VADDPS 64(R13)(R12*2), Z21, Z21
+	VADDPS 128(R13)(R12*2), Z22, Z22
+	VADDPS 192(R13)(R12*2), Z23, Z23
+	SUBQ AX, SI
+	SUBQ AX, R13
+relu:
+	TESTQ $2, DX
+	JEQ store
+	VPXORD Z24, Z24, Z24
+	VMAXPS Z0, Z24, Z0
+	VMAXPS Z1, Z24, Z1
+	VMAXPS Z2, Z24, Z2
+	VMAXPS Z3, Z24, Z3
+	VMAXPS Z4, Z24, Z4
+	VMAXPS Z5, Z24, Z5
+	VMAXPS Z6, Z24, Z6
+	VMAXPS Z7, Z24, Z7
+	VMAXPS Z8, Z24, Z8
+	VMAXPS Z9, Z24, Z9
+	VMAXPS Z10, Z24, Z10
+	VMAXPS Z11, Z24, Z11
+	VMAXPS Z12, Z24, Z12
+	VMAXPS Z13, Z24, Z13
+	VMAXPS Z14, Z24, Z14
+	VMAXPS Z15, Z24, Z15
+	VMAXPS Z16, Z24, Z16
+	VMAXPS Z17, Z24, Z17
+	VMAXPS Z18, Z24, Z18
+	VMAXPS Z19, Z24, Z19
+	VMAXPS Z20, Z24, Z20
+	VMAXPS Z21, Z24, Z21
+	VMAXPS Z22, Z24, Z22
+	VMAXPS Z23, Z24, Z23
+store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)

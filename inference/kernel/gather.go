@@ -100,18 +100,22 @@ func (g *gather) unit(t *table, src, dst []float32, ep Epilogue, p0, rows, group
 		g.fill((*as)[:rows*kc], src, at[:rows], runs, group*cg, cg, k0, kc)
 		for q := 0; q < panels; q += unitPanels {
 			w := min(unitPanels, panels-q)
-			at := (first + q) * panelWidth
-			t.gemm(rows, w, kc, *as, kc, b.data[at*b.K+k0*panelWidth:], b.K*panelWidth, out[q*panelWidth:], ldo, k0 > 0)
+			at, to := (first+q)*panelWidth, out[q*panelWidth:]
+			if direct && k0+kc == b.K {
+				j := channel + q*panelWidth
+				t.last(rows, w, kc, *as, kc, b.data[at*b.K+k0*panelWidth:], b.K*panelWidth, to, ldo, k0 > 0, ep.from(p0*g.dstC+j, j))
+			} else {
+				t.gemm(rows, w, kc, *as, kc, b.data[at*b.K+k0*panelWidth:], b.K*panelWidth, to, ldo, k0 > 0)
+			}
 		}
 	}
 	if direct {
-		finish(t, dst, g.dstC, p0, p0+rows, channel, channel+hi-lo, ep)
 		return
 	}
 	for i := range rows {
 		r := g.row(p0 + i)
 		copy(dst[r*g.dstC+channel:r*g.dstC+channel+hi-lo], out[i*ldo:])
-		finish(t, dst, g.dstC, r, r+1, channel, channel+hi-lo, ep)
+		t.finish(1, hi-lo, dst[r*g.dstC+channel:], g.dstC, ep.from(r*g.dstC+channel, channel))
 	}
 }
 
@@ -180,7 +184,7 @@ func (g *gather) depthwise(threads int, src, dst []float32, ep Epilogue) {
 					t.fma3(acc, src[s:s+c], g.weight.depthwise[ti*c:(ti+1)*c], acc)
 				}
 			}
-			finish(t, dst, c, r, r+1, 0, c, ep)
+			t.finish(1, c, acc, c, ep.from(r*c, 0))
 		}
 	})
 }

@@ -33,41 +33,68 @@ func unitHeight(threads, m, cols int) int {
 
 // gemmUnit computes rows i0.. of C and up to unitPanels panels from p0 on; a starts at its first row.
 func gemmUnit(t *table, rows int, a []float32, lda int, b *Panel, p0 int, c []float32, i0, ldc int, ep Epilogue) {
-	k := b.K
 	panels := min(unitPanels, panelsOf(b.N)-p0)
 	j0 := p0 * panelWidth
 	j1 := min(b.N, j0+panels*panelWidth)
-	out, ldo := c[i0*ldc+j0:], ldc
-	tail := j1-j0 < panels*panelWidth
-	if tail { // the last panel is padded: compute into a tile of full width
-		s := scratch(rows * panels * panelWidth)
+	if whole := (j1 - j0) / panelWidth; whole > 0 {
+		t.product(rows, whole, b.K, a, lda, b.data[j0*b.K:], b.K*panelWidth, c[i0*ldc+j0:], ldc, ep.from(i0*ldc+j0, j0))
+	}
+	if last := j1 / panelWidth * panelWidth; last < j1 { // the last panel is padded: compute it into a tile of full width
+		s := scratch(rows * panelWidth)
 		defer release(s)
-		out, ldo = *s, panels*panelWidth
-	}
-	for k0 := 0; k0 < k || k0 == 0; k0 += depth {
-		kc := min(depth, k-k0)
-		t.gemm(rows, panels, kc, a[min(k0, len(a)):], lda, b.data[j0*k+k0*panelWidth:], k*panelWidth, out, ldo, k0 > 0)
-	}
-	if tail {
+		t.product(rows, 1, b.K, a, lda, b.data[last*b.K:], b.K*panelWidth, *s, panelWidth, Epilogue{})
 		for i := range rows {
-			copy(c[(i0+i)*ldc+j0:(i0+i)*ldc+j1], out[i*ldo:])
+			copy(c[(i0+i)*ldc+last:(i0+i)*ldc+j1], (*s)[i*panelWidth:])
 		}
+		t.finish(rows, j1-last, c[i0*ldc+last:], ldc, ep.from(i0*ldc+last, last))
 	}
-	finish(t, c, ldc, i0, i0+rows, j0, j1, ep)
 }
 
-// finish applies the epilogue to rows i0..i1 and columns j0..j1.
-func finish(t *table, c []float32, ldc, i0, i1, j0, j1 int, ep Epilogue) {
+// from is the epilogue seen from element at of C, in column j.
+func (ep Epilogue) from(at, j int) Epilogue {
+	if ep.Bias != nil {
+		ep.Bias = ep.Bias[j:]
+	}
+	if ep.Residual != nil {
+		ep.Residual = ep.Residual[at:]
+	}
+	return ep
+}
+
+// product computes whole panels over any depth, and the epilogue seen from c.
+func (t *table) product(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, ep Epilogue) {
+	k0 := 0
+	for ; k-k0 > depth; k0 += depth {
+		t.gemm(rows, panels, depth, a[k0:], lda, b[k0*panelWidth:], bs, c, ldc, k0 > 0)
+	}
+	t.last(rows, panels, k-k0, a[min(k0, len(a)):], lda, b[k0*panelWidth:], bs, c, ldc, k0 > 0, ep)
+}
+
+// last is the last block of the chains and the epilogue.
+func (t *table) last(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool, ep Epilogue) {
+	if t.gemmLast == nil {
+		t.gemm(rows, panels, k, a, lda, b, bs, c, ldc, load)
+	} else {
+		t.gemmLast(rows, panels, k, a, lda, b, bs, c, ldc, load, tileEnd{ep.Bias, ep.Residual, ep.Act == ActReLU})
+		if ep.Bias, ep.Residual = nil, nil; ep.Act == ActReLU {
+			return
+		}
+	}
+	t.finish(rows, panels*panelWidth, c, ldc, ep)
+}
+
+// finish applies an epilogue seen from c to rows of n columns.
+func (t *table) finish(rows, n int, c []float32, ldc int, ep Epilogue) {
 	if ep.Bias == nil && ep.Residual == nil && ep.Act == ActNone {
 		return
 	}
-	for i := i0; i < i1; i++ {
-		row := c[i*ldc+j0 : i*ldc+j1]
+	for i := range rows {
+		row := c[i*ldc : i*ldc+n]
 		if ep.Bias != nil {
-			t.add(row, row, ep.Bias[j0:j1])
+			t.add(row, row, ep.Bias[:n])
 		}
 		if ep.Residual != nil {
-			t.add(row, row, ep.Residual[i*ldc+j0:i*ldc+j1])
+			t.add(row, row, ep.Residual[i*ldc:i*ldc+n])
 		}
 		t.activate(ep.Act, row)
 	}

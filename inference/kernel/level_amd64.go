@@ -27,7 +27,8 @@ func amd64Tables() []*table {
 
 func avx2Table() *table {
 	t := genericTable()
-	t.level, t.gemm = AVX2, gemmAVX2
+	t.level = AVX2
+	t.use(&gemmTiles_avx2, &stridedTiles_avx2)
 	t.add = asm2(add_avx2)
 	t.sub = asm2(sub_avx2)
 	t.mul = asm2(mul_avx2)
@@ -63,7 +64,8 @@ func avx2Table() *table {
 
 func avx512Table() *table {
 	t := genericTable()
-	t.level, t.gemm = AVX512, gemmAVX512
+	t.level = AVX512
+	t.use(&gemmTiles_avx512, &stridedTiles_avx512)
 	t.add = asm2(add_avx512)
 	t.sub = asm2(sub_avx512)
 	t.mul = asm2(mul_avx512)
@@ -97,8 +99,13 @@ func avx512Table() *table {
 	return t
 }
 
-// gemmTile computes a tile of fixed height and width; ahead and step say what to bring into the cache meanwhile.
-type gemmTile func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)
+// gemmTile computes a tile of fixed height and width; ahead and step say what to bring into the cache meanwhile, the rest how the chains begin and end.
+type gemmTile func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+
+const (
+	flagLoad = 1
+	flagReLU = 2
+)
 
 // tileSet holds the tiles of a level by rows and panels.
 type tileSet [tileRows + 1][5]gemmTile
@@ -114,42 +121,63 @@ func (s *tileSet) widest(rows, panels int) int {
 	return w
 }
 
-func gemmAVX512(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
-	gemmTiles(&gemmTiles_avx512, rows, panels, k, a, lda, b, bs, c, ldc, load)
+// use makes the products of a table those of its tiles.
+func (t *table) use(packed, strided *tileSet) {
+	t.gemm = func(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
+		packed.walk(rows, panels, k, a, lda, b, bs, k*panelWidth, bs, c, ldc, load, tileEnd{})
+	}
+	t.gemmLast = func(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool, end tileEnd) {
+		packed.walk(rows, panels, k, a, lda, b, bs, k*panelWidth, bs, c, ldc, load, end)
+	}
+	t.gemmRows = func(rows, panels, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, load bool) {
+		strided.walk(rows, panels, k, a, lda, b, panelWidth, (k-1)*ldb+panelWidth, ldb, c, ldc, load, tileEnd{})
+	}
 }
 
-func gemmAVX2(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
-	gemmTiles(&gemmTiles_avx2, rows, panels, k, a, lda, b, bs, c, ldc, load)
-}
-
-// gemmTiles walks the panels in steps as wide as the level has a tile for, and for each the rows in tiles of at most six, as even as can be. Each tile brings
-// its share of the next panel into the cache.
-func gemmTiles(tiles *tileSet, rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
+// walk goes through the panels, bs apart and each reaching over span values of b, in steps as wide as there is a tile for, and for each through the rows in
+// tiles of at most six, as even as can be. Each tile brings its share of the next panel into the cache. stride is what the tile takes for bs.
+func (s *tileSet) walk(rows, panels, k int, a []float32, lda int, b []float32, bs, span, stride int, c []float32, ldc int, load bool, end tileEnd) {
 	if k == 0 {
 		gemmExact(rows, panels, k, a, lda, b, bs, c, ldc, load)
+		end.apply(rows, panels, c, ldc)
 		return
 	}
 	// The last element each operand is touched at; the assembly checks nothing.
-	_, _, _ = a[(rows-1)*lda+k-1], b[(panels-1)*bs+k*panelWidth-1], c[(rows-1)*ldc+panels*panelWidth-1]
-	start := 0
+	_, _, _ = a[(rows-1)*lda+k-1], b[(panels-1)*bs+span-1], c[(rows-1)*ldc+panels*panelWidth-1]
+	if end.bias != nil {
+		_ = end.bias[panels*panelWidth-1]
+	}
+	if end.residual != nil {
+		_ = end.residual[(rows-1)*ldc+panels*panelWidth-1]
+	}
+	flags := 0
 	if load {
-		start = 1
+		flags |= flagLoad
+	}
+	if end.relu {
+		flags |= flagReLU
 	}
 	count := (rows + tileRows - 1) / tileRows
-	high, more := rows/count, rows%count // the first tiles are one row higher
-	highest := high + min(more, 1)
+	low, more := rows/count, rows%count // the first tiles are one row higher
+	high := low + min(more, 1)
 	step := max(256/count, 16)
+	var bias, residual *float32
 	for p := 0; p < panels; {
-		w := tiles.widest(highest, panels-p)
+		w := s.widest(high, panels-p)
 		ahead := uintptr(unsafe.Pointer(&b[p*bs])) + uintptr(4*w*bs)
-		i := 0
-		for t := range count {
-			h := high
+		if end.bias != nil {
+			bias = &end.bias[p*panelWidth]
+		}
+		for t, i := 0, 0; t < count; t++ {
+			h := low
 			if t < more {
-				h++
+				h = high
 			}
-			f := tiles[h][w]
-			f(k, &a[i*lda], lda, &b[p*bs], bs, &c[i*ldc+p*panelWidth], ldc, start, ahead, step)
+			at := i*ldc + p*panelWidth
+			if end.residual != nil {
+				residual = &end.residual[at]
+			}
+			s[h][w](k, &a[i*lda], lda, &b[p*bs], stride, &c[at], ldc, flags, ahead, step, bias, residual)
 			ahead += uintptr(k / 4 * step)
 			i += h
 		}

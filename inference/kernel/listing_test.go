@@ -44,11 +44,19 @@ func (s *sim) run(name string, n int, lanes *[16]float32, rows []*float32, scala
 }
 
 // tile is a matrix tile run by the simulator; its operands end exactly where the shapes say.
-func (s *sim) tile(level string, rows, panels int) gemmTile {
-	return func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int) {
+func (s *sim) tile(level string, rows, panels int, strided bool) gemmTile {
+	name := fmt.Sprintf("gemm_%s_%dx%d", level, rows, panels)
+	if strided {
+		name += "s"
+	}
+	return func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32) {
 		m := &machine{}
 		frame := func(v int64) { m.frame = binary.LittleEndian.AppendUint64(m.frame, uint64(v)) }
 		add := func(p *float32, n int) {
+			if p == nil {
+				frame(0)
+				return
+			}
 			base := int64(len(m.regions)+1) << 32
 			m.regions = append(m.regions, region{base, unsafe.Slice((*uint32)(unsafe.Pointer(p)), n)})
 			frame(base)
@@ -56,15 +64,34 @@ func (s *sim) tile(level string, rows, panels int) gemmTile {
 		frame(int64(k))
 		add(a, (rows-1)*lda+k)
 		frame(int64(lda))
-		add(b, (panels-1)*bs+k*panelWidth)
+		if strided {
+			add(b, (k-1)*bs+panels*panelWidth)
+		} else {
+			add(b, (panels-1)*bs+k*panelWidth)
+		}
 		frame(int64(bs))
 		add(c, (rows-1)*ldc+panels*panelWidth)
 		frame(int64(ldc))
-		frame(int64(load))
+		frame(int64(flags))
 		frame(int64(ahead))
 		frame(int64(step))
-		s.call(fmt.Sprintf("gemm_%s_%dx%d", level, rows, panels), m)
+		add(bias, panels*panelWidth)
+		add(residual, (rows-1)*ldc+panels*panelWidth)
+		s.call(name, m)
 	}
+}
+
+// tiles are the simulated ones of those that a level has.
+func (s *sim) tiles(level string, built *tileSet, strided bool) *tileSet {
+	var out tileSet
+	for r := range out {
+		for p := range out[r] {
+			if built[r][p] != nil {
+				out[r][p] = s.tile(level, r, p, strided)
+			}
+		}
+	}
+	return &out
 }
 
 // transpose is the block transposition run by the simulator.
@@ -81,21 +108,11 @@ func (s *sim) transpose(blocks int, dst *float32, ldd int, src *float32, lds int
 }
 
 // table is a level whose every function is simulated.
-func (vm *sim) table(level Level, built *tileSet) *table {
+func (vm *sim) table(level Level, packed, strided *tileSet) *table {
 	v := string(level)
-	var tiles tileSet
-	for r := range tiles {
-		for p := range tiles[r] {
-			if built[r][p] != nil {
-				tiles[r][p] = vm.tile(v, r, p)
-			}
-		}
-	}
 	t := genericTable()
 	t.level = level
-	t.gemm = func(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
-		gemmTiles(&tiles, rows, panels, k, a, lda, b, bs, c, ldc, load)
-	}
+	t.use(vm.tiles(v, packed, false), vm.tiles(v, strided, true))
 	t.add = asm2(func(n int, dst, a, b *float32) { vm.run("add_"+v, n, nil, []*float32{dst, a, b}) })
 	t.sub = asm2(func(n int, dst, a, b *float32) { vm.run("sub_"+v, n, nil, []*float32{dst, a, b}) })
 	t.mul = asm2(func(n int, dst, a, b *float32) { vm.run("mul_"+v, n, nil, []*float32{dst, a, b}) })
@@ -137,7 +154,7 @@ func (vm *sim) table(level Level, built *tileSet) *table {
 
 func simulated(t *testing.T) []*table {
 	s := newSim(t)
-	return []*table{s.table("avx2", &gemmTiles_avx2), s.table("avx512", &gemmTiles_avx512)}
+	return []*table{s.table("avx2", &gemmTiles_avx2, &stridedTiles_avx2), s.table("avx512", &gemmTiles_avx512, &stridedTiles_avx512)}
 }
 
 func TestListingsComputeTheSameBits(t *testing.T) {
@@ -156,18 +173,44 @@ func TestListingsComputeTheSameBits(t *testing.T) {
 				}
 			}
 		}
-		for rows := 1; rows <= 13; rows++ {
-			for panels := 1; panels <= 5; panels++ {
-				for _, k := range []int{1, 3, 4, 5, 9} {
-					lda, bs, ldc := k+r.IntN(3), k*panelWidth+r.IntN(3), panels*panelWidth+r.IntN(3)
-					a, b := awkward(r, (rows-1)*lda+k), awkward(r, (panels-1)*bs+k*panelWidth)
-					got := random(r, (rows-1)*ldc+panels*panelWidth)
-					want := slices.Clone(got)
-					load := r.IntN(2) == 0
-					tb.gemm(rows, panels, k, a, lda, b, bs, got, ldc, load)
-					gemmExact(rows, panels, k, a, lda, b, bs, want, ldc, load)
-					equal(t, fmt.Sprint(tb.level, " tile ", rows, panels, k), got, want)
+		productsMatch(t, tb, r)
+	}
+}
+
+// productsMatch compares the matrix tiles of a table, all heights and widths, with the plainest form.
+func productsMatch(t *testing.T, tb *table, r *rand.Rand) {
+	for rows := 1; rows <= 13; rows++ {
+		for panels := 1; panels <= 5; panels++ {
+			for _, k := range []int{1, 3, 4, 5, 9} {
+				n := panels * panelWidth
+				lda, bs, ldb, ldc := k+r.IntN(3), k*panelWidth+r.IntN(3), n+r.IntN(3), n+r.IntN(3)
+				a, b := awkward(r, (rows-1)*lda+k), awkward(r, (panels-1)*bs+k*panelWidth)
+				got := random(r, (rows-1)*ldc+n)
+				want, start := slices.Clone(got), slices.Clone(got)
+				load := r.IntN(2) == 0
+				what := fmt.Sprint(tb.level, " tile ", rows, panels, k)
+				tb.gemm(rows, panels, k, a, lda, b, bs, got, ldc, load)
+				gemmExact(rows, panels, k, a, lda, b, bs, want, ldc, load)
+				equal(t, what, got, want)
+
+				end := tileEnd{relu: r.IntN(2) == 0}
+				if r.IntN(2) == 0 {
+					end.bias = random(r, n)
 				}
+				if r.IntN(2) == 0 {
+					end.residual = random(r, len(got))
+				}
+				got = slices.Clone(start)
+				tb.gemmLast(rows, panels, k, a, lda, b, bs, got, ldc, load, end)
+				end.apply(rows, panels, want, ldc)
+				equal(t, what+" with its end", got, want)
+
+				rowsOfB, packed := awkward(r, (k-1)*ldb+n), make([]float32, n*k)
+				tb.pack(packed, rowsOfB, ldb, k, n, false)
+				got, want = slices.Clone(start), slices.Clone(start)
+				tb.gemmRows(rows, panels, k, a, lda, rowsOfB, ldb, got, ldc, load)
+				gemmExact(rows, panels, k, a, lda, packed, k*panelWidth, want, ldc, load)
+				equal(t, what+" over rows of B", got, want)
 			}
 		}
 	}

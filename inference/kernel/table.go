@@ -9,6 +9,11 @@ type table struct {
 	// k elements of a (row stride lda) and of panels b (bs elements apart).
 	gemm func(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool)
 
+	// gemmLast is gemm, then the end of the chains. Where it is nil, the end is a pass of its own.
+	gemmLast func(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool, end tileEnd)
+	// gemmRows is gemm with B as it lies in memory: row kk of the 16·panels columns starts at kk*ldb. Where it is nil, B is packed.
+	gemmRows func(rows, panels, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, load bool)
+
 	add, sub, mul, div func(dst, a, b []float32)
 	scale, divide      func(dst, a []float32, s float32)          // a*s, a/s
 	axpy               func(dst, a, b []float32, s float32)       // s*b + a, rounded once
@@ -34,6 +39,28 @@ type table struct {
 	dot     func(x, y []float32) float32
 	squares func(x []float32, mean float32) float32 // Σ(x-mean)²
 	max     func(x []float32) float32               // of a row without NaN; the sign of a zero is open
+}
+
+// tileEnd is the part of an epilogue that a matrix tile takes over: bias from its first column on, residual from its first element on, strided like C.
+type tileEnd struct {
+	bias, residual []float32
+	relu           bool
+}
+
+// apply is the portable form.
+func (e tileEnd) apply(rows, panels int, c []float32, ldc int) {
+	for i := range rows {
+		row := c[i*ldc : i*ldc+panels*panelWidth]
+		if e.bias != nil {
+			addGeneric(row, row, e.bias)
+		}
+		if e.residual != nil {
+			addGeneric(row, row, e.residual[i*ldc:])
+		}
+		if e.relu {
+			reluGeneric(row, row)
+		}
+	}
 }
 
 func genericTable() *table {

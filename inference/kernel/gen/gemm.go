@@ -55,14 +55,14 @@ func (s shape) name(v vector) string {
 }
 
 // tile writes one tile. Registers: accumulators row by row, then the operands of a step. While the tile works, the lines from ahead on are brought into the
-// cache, four for each four k, step bytes further each time.
+// cache, four for each four k, step bytes further each time. Flag 1 continues the chains from C, flag 2 ends them with ReLU.
 func (w *writer) tile(s shape) {
 	vecs := s.vectors(w.v)
-	sig := "func " + s.name(w.v) + "(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int, ahead uintptr, step int)"
+	sig := "func " + s.name(w.v) + "(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)"
 	w.decls = append(w.decls, sig)
-	w.function(s.name(w.v), sig, 80)
+	w.function(s.name(w.v), sig, 96)
 	for i, reg := range []string{"CX", "AX", "R8", "DI", "R10", "SI", "R12", "DX", "R14", "BX"} {
-		w.op("MOVQ %s+%d(FP), %s", []string{"k", "a", "lda", "b", "bs", "c", "ldc", "load", "ahead", "step"}[i], 8*i, reg)
+		w.op("MOVQ %s+%d(FP), %s", []string{"k", "a", "lda", "b", "bs", "c", "ldc", "flags", "ahead", "step"}[i], 8*i, reg)
 	}
 	for _, reg := range []string{"R8", "R10", "R12"} {
 		w.op("SHLQ $2, %s", reg)
@@ -74,7 +74,7 @@ func (w *writer) tile(s shape) {
 		w.op("ADDQ SI, R13") // row 3 of C
 	}
 	w.op("LEAQ (R10)(R10*2), R11")
-	w.op("TESTQ DX, DX")
+	w.op("TESTQ $1, DX")
 	w.op("JEQ zero")
 	w.each(s.rows, vecs, func(at string, acc int) { w.op("VMOVUPS %s, %s", at, w.r(acc)) })
 	w.op("JMP ready")
@@ -103,9 +103,39 @@ func (w *writer) tile(s shape) {
 	w.op("TESTQ CX, CX")
 	w.op("JNE one")
 	w.label("done")
+	w.end(s, vecs)
 	w.each(s.rows, vecs, func(at string, acc int) { w.op("VMOVUPS %s, %s", w.r(acc), at) })
 	w.op("VZEROUPPER")
 	w.op("RET")
+}
+
+// end adds bias and residual (strided like C) to the accumulators where they are given, and takes ReLU where the flag is set.
+func (w *writer) end(s shape, vecs int) {
+	w.op("MOVQ bias+80(FP), AX")
+	w.op("TESTQ AX, AX")
+	w.op("JEQ residual")
+	for i := range s.rows * vecs {
+		w.add(i, i, fmt.Sprintf("%d(AX)", i%vecs*4*w.v.lanes))
+	}
+	w.label("residual")
+	w.op("MOVQ residual+88(FP), AX")
+	w.op("TESTQ AX, AX")
+	w.op("JEQ relu")
+	w.op("SUBQ SI, AX") // from a place in C to the one in the residual
+	w.op("ADDQ AX, SI")
+	w.op("ADDQ AX, R13")
+	w.each(s.rows, vecs, func(at string, acc int) { w.add(acc, acc, at) })
+	w.op("SUBQ AX, SI")
+	w.op("SUBQ AX, R13")
+	w.label("relu")
+	w.op("TESTQ $2, DX")
+	w.op("JEQ store")
+	zero := s.rows * vecs
+	w.xor(zero, zero, w.r(zero))
+	for i := range s.rows * vecs {
+		w.max(i, zero, w.r(i))
+	}
+	w.label("store")
 }
 
 // operand is vector i of step u of B: panels lie bs apart with 64 bytes a step, rows of B lie bs apart with their columns side by side.
