@@ -29,6 +29,9 @@ type Taps struct {
 	Attentions []string // attention probabilities (H,T,T), one a layer
 	Features   []string // feature maps (C,H,W), the last one is Grad-CAM's default
 	Pixels     string   // normalised image (C,H,W)
+	// Of an encoder-decoder, whose encoder has the names above; S are decoder positions: (S,D), (H,S,S), and (H,S,T) across.
+	DecoderEmbeddings                                 string
+	DecoderHidden, DecoderAttentions, CrossAttentions []string
 }
 
 // SpecialIDs are the tokenizer's special ids, -1 where it has none.
@@ -57,6 +60,7 @@ type Info struct {
 // this example alone; what only the old values needed is not computed, so that a run starts there.
 type Example struct {
 	IDs, Types []int32
+	Decoder    []int32 // what an encoder-decoder has written so far, its start token first; nil means the start token alone
 	Embeddings []float32
 	Pixels     []float32
 	Shape      []int

@@ -36,6 +36,9 @@ func (r *request) feeds(p *compiled, k key, members []int) (map[string]graph.Val
 			}
 			return e.Types
 		})}
+		if k.s > 0 {
+			feeds[family.FeedDecoder] = graph.Value{I: join(examples, r.m.decoder)}
+		}
 		if k.words {
 			feeds[feedWords] = graph.Value{F: join(examples, func(e *Example) []float32 { return e.Embeddings })}
 		} else {

@@ -114,7 +114,7 @@ func (m *Model) plan(q question) (*compiled, error) {
 
 // compile builds and compiles one graph; nil without an error means that the lean graph lacks a name.
 func (m *Model) compile(q question, lean bool) (*compiled, error) {
-	built, err := m.net.Build(family.Shape{B: q.batch, T: q.t, C: q.c, H: q.h, W: q.w}, lean)
+	built, err := m.net.Build(family.Shape{B: q.batch, T: q.t, S: q.s, C: q.c, H: q.h, W: q.w}, lean)
 	if err != nil {
 		return nil, fmt.Errorf("inference: %w", classify(err))
 	}

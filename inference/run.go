@@ -107,9 +107,9 @@ func (m *Model) prepare(ctx context.Context, batch []Example, spec RunSpec) (*re
 
 // key tells apart examples that need different graphs.
 type key struct {
-	t, c, h, w int
-	words      bool   // word embeddings given
-	patch      string // names of the taps written over for single examples
+	t, s, c, h, w int
+	words         bool   // word embeddings given
+	patch         string // names of the taps written over for single examples
 }
 
 // check validates one example against the model; the values of its patch wait for the graph.
@@ -156,7 +156,8 @@ func (m *Model) shape(e *Example) (key, error) {
 			return key{}, fmt.Errorf("%w: token type %d, the model has %d", ErrInput, id, m.desc.Types)
 		}
 	}
-	return key{t: t, words: e.Embeddings != nil}, nil
+	s, err := m.decoderShape(e)
+	return key{t: t, s: s, words: e.Embeddings != nil}, err
 }
 
 // question is what n examples of one key ask.

@@ -54,6 +54,10 @@ func (m *Model) predicted(ctx context.Context, batch []Example, spec RunSpec) ([
 	}
 	out := make([][]int, len(batch))
 	for i, r := range results {
+		if next := m.next(r.Output); next != nil {
+			out[i] = next
+			continue
+		}
 		if len(r.Output.Shape) != 1 {
 			return nil, fmt.Errorf("inference: %w: this model's output has shape %v; the target must name its element", ErrInput, r.Output.Shape)
 		}

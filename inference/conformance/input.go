@@ -66,12 +66,22 @@ func (c *familyCase) ids() ([]example, error) {
 	if err != nil {
 		return nil, err
 	}
+	decoder, err := read("decoder_input_ids")
+	if err != nil {
+		return nil, err
+	}
 	var out []example
 	for b, row := range ids {
 		var e example
+		if b < len(decoder) {
+			e.Decoder = decoder[b]
+		}
 		for t, id := range row {
 			if b < len(mask) && t < len(mask[b]) && mask[b][t] == 0 {
 				continue
+			}
+			if e.IDs == nil {
+				e.before = t
 			}
 			e.IDs, e.real = append(e.IDs, id), append(e.real, t)
 			if b < len(types) && t < len(types[b]) {

@@ -29,6 +29,9 @@ type Taps struct {
 	Attentions []string
 	Features   []string
 	Pixels     string
+	// The decoder's own, of an encoder-decoder; the names above are then the encoder's.
+	DecoderEmbeddings                                 string
+	DecoderHidden, DecoderAttentions, CrossAttentions []string
 }
 
 // Description is what a network says of itself.
@@ -40,10 +43,12 @@ type Description struct {
 	Types                                   int // token types
 	ImageChannels                           int
 	Taps                                    Taps
+	MaxDecoder                              int   // decoder positions, 0 for networks without an encoder and a decoder
+	DecoderStart                            int32 // the id that an answer starts with
 }
 
-// Shape is the shape of one batch: B examples of T tokens, or B images.
-type Shape struct{ B, T, C, H, W int }
+// Shape is the shape of one batch: B examples of T tokens, with S decoder tokens where there is a decoder, or B images.
+type Shape struct{ B, T, S, C, H, W int }
 
 // Built is a network's graph for one shape.
 type Built struct {
