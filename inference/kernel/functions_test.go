@@ -153,6 +153,21 @@ func products(m map[string]func(d *trial) [][]float32) {
 		Gemm(d.threads, rows, d.draw((rows-1)*lda+k), lda, p, c, ldc, d.epilogue(n, size))
 		return [][]float32{c}
 	}
+	m["GemmMany"] = func(d *trial) [][]float32 {
+		rows, k := d.size(20), d.size(500)
+		lda := k + d.r.IntN(3)
+		var products []Product
+		var out [][]float32
+		for range d.size(3) {
+			n := d.size(100)
+			p := Pack(d.draw(k*n), k, n, d.r.IntN(2) == 0)
+			p.data = d.place(p.data)
+			c := d.out(rows * n)
+			products, out = append(products, Product{p, c, d.epilogue(n, rows*n)}), append(out, c)
+		}
+		GemmMany(d.threads, rows, d.draw((rows-1)*lda+k), lda, products...)
+		return out
+	}
 	m["MatMul"] = func(d *trial) [][]float32 {
 		batch, rows, n, k := d.size(4), d.size(20), d.size(50), d.size(50)
 		c := d.out(batch * rows * n)
