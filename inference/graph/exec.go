@@ -7,7 +7,7 @@ import (
 
 // Run executes the plan on the given inputs and calls read with a function that returns the value of an output.
 // The values are valid until read returns. Inputs are read in place and never written. The context is looked at
-// between nodes.
+// between nodes and, by ops, inside long ones.
 func (p *Plan) Run(ctx context.Context, feeds map[string]Value, threads int, read func(value func(ID) Value)) error {
 	return p.RunEach(ctx, feeds, []map[string]Value{nil}, threads, func(_ int, value func(ID) Value) { read(value) })
 }
@@ -32,7 +32,7 @@ func (p *Plan) RunEach(ctx context.Context, feeds map[string]Value, rounds []map
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := p.step(st, values, arena, threads); err != nil {
+			if err := p.step(ctx, st, values, arena, threads); err != nil {
 				return err
 			}
 		}
@@ -71,7 +71,7 @@ func (p *Plan) bind(values []Value, arena []float32, feeds map[string]Value) err
 
 // step runs the nodes of one step. A kernel whose operands do not fit panics with constant text; here that becomes an error
 // that names the node.
-func (p *Plan) step(st step, values []Value, a *arena, threads int) (err error) {
+func (p *Plan) step(ctx context.Context, st step, values []Value, a *arena, threads int) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			n := &p.nodes[st.nodes[0]]
@@ -91,7 +91,7 @@ func (p *Plan) step(st step, values []Value, a *arena, threads int) (err error) 
 			}
 			in = append(in, values[id])
 		}
-		*calls[j] = Call{Attrs: n.Attrs, In: in, Out: values[id].F, Shape: n.Shape, Threads: threads}
+		*calls[j] = Call{Attrs: n.Attrs, In: in, Out: values[id].F, Shape: n.Shape, Threads: threads, Ctx: ctx}
 	}
 	if op := p.nodes[st.nodes[0]].Op; len(calls) == 1 {
 		op.Run(calls[0])

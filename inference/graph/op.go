@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 )
@@ -19,7 +20,12 @@ type Call struct {
 	Out     []float32
 	Shape   []int // of Out
 	Threads int
+	Ctx     context.Context // the run's, nil for none
 }
+
+// Cancelled reports whether the run's context has ended: an op that takes long asks now and then and returns, its result
+// unfinished.
+func (c *Call) Cancelled() bool { return c.Ctx != nil && c.Ctx.Err() != nil }
 
 // VJP adds the nodes that pull the cotangent dy of a node back to its operands and returns one id per operand,
 // None where there is no gradient (integers, operands nobody asked for may be computed all the same).

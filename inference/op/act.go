@@ -59,7 +59,7 @@ func init() {
 		InPlace: []int{0},
 		Run: func(c *graph.Call) {
 			a := c.Attrs.(*Act)
-			overElements(c.Threads, len(c.Out), func(lo, hi int) { a.forward(c.Out[lo:hi], c.In[0].F[lo:hi]) })
+			overElements(c, len(c.Out), func(lo, hi int) { a.forward(c.Out[lo:hi], c.In[0].F[lo:hi]) })
 		},
 		VJP: func(t *graph.Tape, n, dy graph.ID) []graph.ID {
 			node := t.G.Nodes[n]
@@ -77,7 +77,7 @@ func init() {
 		InPlace: []int{0},
 		Run: func(c *graph.Call) {
 			a := c.Attrs.(*Act)
-			overElements(c.Threads, len(c.Out), func(lo, hi int) {
+			overElements(c, len(c.Out), func(lo, hi int) {
 				a.grad(c.Out[lo:hi], c.In[0].F[lo:hi], c.In[1].F[lo:hi])
 			})
 		},

@@ -15,7 +15,7 @@ func init() {
 		InPlace: []int{0, 1},
 		Run: func(c *graph.Call) {
 			a, b := c.In[0].F, c.In[1].F
-			overElements(c.Threads, len(c.Out), func(lo, hi int) { kernel.Add(c.Out[lo:hi], a[lo:hi], b[lo:hi]) })
+			overElements(c, len(c.Out), func(lo, hi int) { kernel.Add(c.Out[lo:hi], a[lo:hi], b[lo:hi]) })
 		},
 		VJP: func(_ *graph.Tape, _, dy graph.ID) []graph.ID { return []graph.ID{dy, dy} },
 		Samples: func(*rand.Rand) []graph.Sample {

@@ -68,6 +68,10 @@ func runAttention(c *graph.Call) {
 	in := func(x graph.Value) kernel.Batch {
 		return matrices(x.F, []int{x.Shape[1], d}, a.H, a.H, false)
 	}
-	h := kernel.Heads{B: q.Shape[0], H: a.H, TQ: q.Shape[1], TK: k.Shape[1], D: d, Scale: a.Scale}
-	kernel.Attention(c.Threads, h, in(q), in(k), in(v), in(graph.Value{Shape: c.Shape, F: c.Out}))
+	h := kernel.Heads{TQ: q.Shape[1], TK: k.Shape[1], D: d, Scale: a.Scale}
+	x, y, z, out := in(q), in(k), in(v), in(graph.Value{Shape: c.Shape, F: c.Out})
+	overMatrices(c, q.Shape[0], a.H, h.TQ*h.TK*(2*d+elementWork), func(o, i, outer, inner int) {
+		h.B, h.H = outer, inner
+		kernel.Attention(c.Threads, h, from(x, o, i), from(y, o, i), from(z, o, i), from(out, o, i))
+	})
 }

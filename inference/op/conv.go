@@ -22,6 +22,38 @@ func (a *Conv) geometry(s []int) kernel.Conv {
 		Groups: a.Filter.Groups}
 }
 
+// work is the number of multiply-adds for one image.
+func (a *Conv) work(g kernel.Conv) int {
+	return g.OutH() * g.OutW() * g.O * g.KH * g.KW * a.Filter.I
+}
+
+// run computes some images at a time, of large ones some rows at a time.
+func (a *Conv) run(c *graph.Call, ep kernel.Epilogue) {
+	g := a.geometry(c.In[0].Shape)
+	x, residual := c.In[0].F, ep.Residual
+	in, out, height, row := len(x)/g.N, len(c.Out)/g.N, g.OutH(), g.OutW()*g.O
+	part := func(g kernel.Conv, first, at int) {
+		if residual != nil {
+			ep.Residual = residual[at:]
+		}
+		kernel.Conv2D(c.Threads, g, x[first:], a.Filter, c.Out[at:], ep)
+	}
+	if g.N > 1 {
+		slabs(c, g.N, 1, a.work(g), func(lo, hi int) {
+			g.N = hi - lo
+			part(g, lo*in, lo*out)
+		})
+		return
+	}
+	slabs(c, height, 1, a.work(g)/height, func(lo, hi int) {
+		top, bottom := lo*a.Stride-a.Pad, (hi-1)*a.Stride-a.Pad+g.KH // input rows that the band sees
+		first, last := max(0, top), min(g.H, bottom)
+		band := g
+		band.H, band.PadTop, band.PadBottom = last-first, first-top, bottom-last
+		part(band, first*g.W*g.C, lo*row)
+	})
+}
+
 // ConvGrad is the shape conv_grad writes.
 type ConvGrad struct {
 	Conv  *Conv
@@ -55,7 +87,7 @@ func init() {
 			if a.Act != nil {
 				ep.Act = a.Act.kernel
 			}
-			kernel.Conv2D(c.Threads, a.geometry(c.In[0].Shape), c.In[0].F, a.Filter, c.Out, ep)
+			a.run(c, ep)
 		},
 		VJP: convVJP,
 		Samples: func(r *rand.Rand) []graph.Sample {
@@ -73,7 +105,12 @@ func init() {
 		Shape: func(attrs any, _ [][]int) ([]int, error) { return attrs.(*ConvGrad).Shape, nil },
 		Run: func(c *graph.Call) {
 			a := c.Attrs.(*ConvGrad).Conv
-			kernel.Conv2DBackwardInput(c.Threads, a.geometry(c.Shape), c.In[0].F, a.Filter, c.Out)
+			g := a.geometry(c.Shape)
+			in, out := len(c.In[0].F)/g.N, len(c.Out)/g.N
+			slabs(c, g.N, 1, a.work(g), func(lo, hi int) {
+				g.N = hi - lo
+				kernel.Conv2DBackwardInput(c.Threads, g, c.In[0].F[lo*in:], a.Filter, c.Out[lo*out:])
+			})
 		},
 		Samples: func(r *rand.Rand) []graph.Sample {
 			f := sampleFilter(5, 3, 3)

@@ -39,7 +39,9 @@ func init() {
 		Run: func(c *graph.Call) {
 			a := c.Attrs.(*LayerNorm)
 			r, n := rows(c.Shape)
-			kernel.LayerNorm(c.Threads, r, n, c.Out, c.In[0].F, a.Gamma, a.Beta, a.Eps, nil, nil)
+			overRows(c, r, n, func(lo, hi int) {
+				kernel.LayerNorm(c.Threads, hi-lo, n, c.Out[lo*n:], c.In[0].F[lo*n:], a.Gamma, a.Beta, a.Eps, nil, nil)
+			})
 		},
 		VJP: func(t *graph.Tape, n, dy graph.ID) []graph.ID {
 			node := t.G.Nodes[n]
@@ -55,11 +57,19 @@ func init() {
 		Run: func(c *graph.Call) {
 			a := c.Attrs.(*LayerNorm)
 			r, n := rows(c.Shape)
-			s := scratch(2*r + r*n)
-			defer release(s)
-			mean, rstd, y := (*s)[:r], (*s)[r:2*r], (*s)[2*r:]
-			kernel.LayerNorm(c.Threads, r, n, y, c.In[1].F, a.Gamma, a.Beta, a.Eps, mean, rstd)
-			kernel.LayerNormBackward(c.Threads, r, n, c.Out, c.In[0].F, c.In[1].F, a.Gamma, mean, rstd)
+			per := max(1, elementUnit/n)
+			overRows(c, r, n, func(first, last int) {
+				kernel.Parallel(c.Threads, (last-first+per-1)/per, func(u int) {
+					lo := first + u*per
+					k := min(per, last-lo)
+					s := scratch(k*2 + k*n)
+					defer release(s)
+					mean, rstd, y := (*s)[:k], (*s)[k:2*k], (*s)[2*k:]
+					dy, x := c.In[0].F[lo*n:(lo+k)*n], c.In[1].F[lo*n:(lo+k)*n]
+					kernel.LayerNorm(1, k, n, y, x, a.Gamma, a.Beta, a.Eps, mean, rstd)
+					kernel.LayerNormBackward(1, k, n, c.Out[lo*n:], dy, x, a.Gamma, mean, rstd)
+				})
+			})
 		},
 		Samples: samples(2),
 	})

@@ -131,26 +131,39 @@ func runLinear(c *graph.Call) {
 	l := c.Attrs.(*Linear)
 	m, n := rows(c.Shape)
 	k, _ := l.dims()
-	kernel.Gemm(c.Threads, m, c.In[0].F, k, l.W.panel(l.Trans), c.Out, n, l.epilogue(c))
+	slabs(c, m, slabRows, k*n, func(lo, hi int) {
+		kernel.Gemm(c.Threads, hi-lo, c.In[0].F[lo*k:], k, l.W.panel(l.Trans), c.Out[lo*n:], n, l.epilogue(c, lo*n))
+	})
 }
 
 // runLinears is one product over the columns of all weights: queries, keys and values of an attention.
 func runLinears(calls []*graph.Call) {
-	products := make([]kernel.Product, len(calls))
-	for i, c := range calls {
-		l := c.Attrs.(*Linear)
-		products[i] = kernel.Product{B: l.W.panel(l.Trans), C: c.Out, Epilogue: l.epilogue(c)}
-	}
 	c := calls[0]
 	k, _ := c.Attrs.(*Linear).dims()
-	kernel.GemmMany(c.Threads, len(c.In[0].F)/k, c.In[0].F, k, products...)
+	columns := 0
+	for _, c := range calls {
+		_, n := c.Attrs.(*Linear).dims()
+		columns += n
+	}
+	products := make([]kernel.Product, len(calls))
+	slabs(c, len(c.In[0].F)/k, slabRows, k*columns, func(lo, hi int) {
+		for i, c := range calls {
+			l := c.Attrs.(*Linear)
+			_, n := l.dims()
+			products[i] = kernel.Product{B: l.W.panel(l.Trans), C: c.Out[lo*n:], Epilogue: l.epilogue(c, lo*n)}
+		}
+		kernel.GemmMany(c.Threads, hi-lo, c.In[0].F[lo*k:], k, products...)
+	})
 }
 
-// epilogue is what follows the product.
-func (l *Linear) epilogue(c *graph.Call) kernel.Epilogue {
+// slabRows is the least number of rows of a product that runs at full speed.
+const slabRows = 144
+
+// epilogue is what follows the product, for results from element first on.
+func (l *Linear) epilogue(c *graph.Call, first int) kernel.Epilogue {
 	ep := kernel.Epilogue{Bias: l.Bias}
 	if len(c.In) > 1 {
-		ep.Residual = c.In[1].F
+		ep.Residual = c.In[1].F[first:]
 	}
 	if l.Act != nil {
 		ep.Act = l.Act.kernel

@@ -99,9 +99,25 @@ func runMatMul(c *graph.Call) {
 	m, k, _, n := matDims(f, a, b)
 	inner := max(f.HeadsA, f.HeadsB, f.HeadsC, 1)
 	outer := graph.Size(a[:len(a)-2]) / inner
-	kernel.MatMulBatch(c.Threads, outer, inner, m, n, k,
-		matrices(c.In[0].F, a, f.HeadsA, inner, f.TransA), matrices(c.In[1].F, b, f.HeadsB, inner, f.TransB),
-		matrices(c.Out, []int{m, n}, f.HeadsC, inner, false))
+	x, y, z := matrices(c.In[0].F, a, f.HeadsA, inner, f.TransA), matrices(c.In[1].F, b, f.HeadsB, inner, f.TransB), matrices(c.Out, []int{m, n}, f.HeadsC, inner, false)
+	overMatrices(c, outer, inner, m*n*k, func(o, i, outer, inner int) {
+		kernel.MatMulBatch(c.Threads, outer, inner, m, n, k, from(x, o, i), from(y, o, i), from(z, o, i))
+	})
+}
+
+// overMatrices calls f on parts of a batch of outer×inner matrices of per multiply-adds, as slabs does: from (o,i) on.
+func overMatrices(c *graph.Call, outer, inner, per int, f func(o, i, outer, inner int)) {
+	if outer == 1 {
+		slabs(c, inner, 1, per, func(lo, hi int) { f(0, lo, 1, hi-lo) })
+		return
+	}
+	slabs(c, outer, 1, per*inner, func(lo, hi int) { f(lo, 0, hi-lo, inner) })
+}
+
+// from is the batch that starts at matrix (o,i).
+func from(b kernel.Batch, o, i int) kernel.Batch {
+	b.Data = b.Data[o*b.Outer+i*b.Inner:]
+	return b
 }
 
 // matrices describes the matrices of a value, whose last two dimensions as stored are those of s.

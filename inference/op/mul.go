@@ -18,7 +18,7 @@ func init() {
 		InPlace: []int{0, 1},
 		Run: func(c *graph.Call) {
 			a, b := c.In[0].F, c.In[1].F
-			overElements(c.Threads, len(c.Out), func(lo, hi int) { kernel.Mul(c.Out[lo:hi], a[lo:hi], b[lo:hi]) })
+			overElements(c, len(c.Out), func(lo, hi int) { kernel.Mul(c.Out[lo:hi], a[lo:hi], b[lo:hi]) })
 		},
 		VJP: func(t *graph.Tape, n, dy graph.ID) []graph.ID {
 			in := t.G.Nodes[n].In
@@ -34,7 +34,7 @@ func init() {
 		InPlace: []int{0},
 		Run: func(c *graph.Call) {
 			by := c.Attrs.(*Factor).By
-			overElements(c.Threads, len(c.Out), func(lo, hi int) { kernel.Scale(c.Out[lo:hi], c.In[0].F[lo:hi], by) })
+			overElements(c, len(c.Out), func(lo, hi int) { kernel.Scale(c.Out[lo:hi], c.In[0].F[lo:hi], by) })
 		},
 		VJP: func(t *graph.Tape, n, dy graph.ID) []graph.ID {
 			return []graph.ID{t.G.Add("scale", t.G.Nodes[n].Attrs, "", dy)}

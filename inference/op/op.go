@@ -16,13 +16,16 @@ import (
 const elementUnit = 8192
 
 // overElements splits n elements over threads.
-func overElements(threads, n int, f func(lo, hi int)) {
+func overElements(c *graph.Call, n int, f func(lo, hi int)) {
 	if n <= elementUnit {
 		f(0, n)
 		return
 	}
-	kernel.Parallel(threads, (n+elementUnit-1)/elementUnit, func(u int) {
-		f(u*elementUnit, min(n, (u+1)*elementUnit))
+	slabs(c, (n+elementUnit-1)/elementUnit, 1, elementUnit*elementWork, func(first, last int) {
+		kernel.Parallel(c.Threads, last-first, func(u int) {
+			u += first
+			f(u*elementUnit, min(n, (u+1)*elementUnit))
+		})
 	})
 }
 

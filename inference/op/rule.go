@@ -89,7 +89,7 @@ func init() {
 		Run: func(c *graph.Call) {
 			dy, x, y, g := c.In[0].F, c.In[1].F, c.In[2].F, c.In[3].F
 			half := len(c.Out) / 2
-			overElements(c.Threads, half, func(lo, hi int) {
+			overElements(c, half, func(lo, hi int) {
 				for i := lo; i < hi; i++ {
 					j := half + i
 					m := multiplier(float32(dy[i]*(y[i]-y[j])), x[i]-x[j], g[i])

@@ -23,7 +23,7 @@ func init() {
 		Shape:   sameShape,
 		InPlace: []int{0},
 		Run: func(c *graph.Call) {
-			overElements(c.Threads, len(c.Out), func(lo, hi int) {
+			overElements(c, len(c.Out), func(lo, hi int) {
 				copy(c.Out[lo:hi], c.In[0].F[lo:hi])
 				c.Attrs.(*SoftCap).apply(c.Out[lo:hi])
 			})
@@ -42,7 +42,7 @@ func init() {
 		InPlace: []int{0},
 		Run: func(c *graph.Call) {
 			a := c.Attrs.(*SoftCap)
-			overElements(c.Threads, len(c.Out), func(lo, hi int) {
+			overElements(c, len(c.Out), func(lo, hi int) {
 				s := scratch(hi - lo)
 				defer release(s)
 				kernel.Scale(*s, c.In[1].F[lo:hi], 1/a.Cap)

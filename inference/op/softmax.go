@@ -17,7 +17,9 @@ func init() {
 		InPlace: []int{0},
 		Run: func(c *graph.Call) {
 			r, n := rows(c.Shape)
-			kernel.Softmax(c.Threads, r, n, c.Out, c.In[0].F, c.Attrs.(*Softmax).Scale)
+			overRows(c, r, n, func(lo, hi int) {
+				kernel.Softmax(c.Threads, hi-lo, n, c.Out[lo*n:], c.In[0].F[lo*n:], c.Attrs.(*Softmax).Scale)
+			})
 		},
 		VJP: func(t *graph.Tape, n, dy graph.ID) []graph.ID {
 			return []graph.ID{t.G.Add("softmax_grad", t.G.Nodes[n].Attrs, "", dy, n)}
@@ -33,7 +35,9 @@ func init() {
 		InPlace: []int{0},
 		Run: func(c *graph.Call) {
 			r, n := rows(c.Shape)
-			kernel.SoftmaxBackward(c.Threads, r, n, c.Out, c.In[0].F, c.In[1].F, c.Attrs.(*Softmax).Scale)
+			overRows(c, r, n, func(lo, hi int) {
+				kernel.SoftmaxBackward(c.Threads, hi-lo, n, c.Out[lo*n:], c.In[0].F[lo*n:], c.In[1].F[lo*n:], c.Attrs.(*Softmax).Scale)
+			})
 		},
 		Samples: func(*rand.Rand) []graph.Sample {
 			return []graph.Sample{{Attrs: &Softmax{0.5}, In: [][]int{{3, 5}, {3, 5}}}}
