@@ -163,8 +163,8 @@ func isWord(r rune) bool {
 	if r < 0x80 {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_'
 	}
-	return unicode.IsLetter(r) || unicode.Is(unicode.M, r) || unicode.Is(unicode.Nl, r) || unicode.Is(unicode.Nd, r) ||
-		unicode.Is(unicode.Pc, r) || unicode.Is(unicode.Other_Alphabetic, r) || r == 0x200c || r == 0x200d
+	return isLetter(r) || isMark(r) || isDecimal(r) || r == 0x200c || r == 0x200d ||
+		unicode.In(r, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic)
 }
 
 // trie holds contents by character; node 0 is the root.

@@ -101,7 +101,7 @@ func lowercase(t text) text {
 			grow++
 			continue
 		}
-		t[i].r = unicode.ToLower(c.r)
+		t[i].r = toLower(c.r)
 	}
 	if grow == 0 {
 		return t

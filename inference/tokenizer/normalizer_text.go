@@ -53,7 +53,9 @@ func parseStrip(raw json.RawMessage) (normalizer, error) {
 }
 
 func stripAccents(t text) text {
-	return t.filter(func(r rune) bool { return !isMark(r) })
+	return t.filter(func(r rune) bool {
+		return !(r == 0x1CF2 || r == 0x1CF3 || r >= 0x300 && unicode.Is(unicode.M, r) && !unicode.Is(laterMarks, r))
+	})
 }
 
 // nmt drops control characters and makes blanks of other white space, as

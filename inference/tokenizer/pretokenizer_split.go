@@ -40,7 +40,8 @@ func parseDigits(raw json.RawMessage) (preTokenizer, error) {
 	c := struct {
 		Individual bool `json:"individual_digits"`
 	}{}
-	s := splitter{pattern: oneOf(unicode.IsNumber), behaviour: "Contiguous"}
+	number := func(r rune) bool { return isNumber(r) || r >= 0x80 && unicode.Is(laterNumbers, r) }
+	s := splitter{pattern: oneOf(number), behaviour: "Contiguous"}
 	err := decodeJSON(raw, &c)
 	if c.Individual {
 		s.behaviour = "Isolated"

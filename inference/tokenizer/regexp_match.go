@@ -46,7 +46,11 @@ func isWordOnig(r rune) bool {
 	if r < 0x80 {
 		return isWord(r)
 	}
-	return isLetter(r) || isMark(r) || unicode.Is(unicode.Nd, r) || unicode.Is(unicode.Pc, r)
+	switch r { // superscripts and fractions of Latin-1 count, others do not
+	case 0xB2, 0xB3, 0xB9, 0xBC, 0xBD, 0xBE:
+		return true
+	}
+	return isLetter(r) || isMark(r) || isDecimal(r) || unicode.In(r, unicode.Pc, unicode.Nl, unicode.Other_Alphabetic)
 }
 
 type opcode uint8

@@ -131,6 +131,7 @@ func (p *regexParser) repeated() (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	counted := false
 	for count := 0; ; count++ {
 		r := &node{kind: nodeRepeat, list: []*node{n}, top: -1}
 		braces := false
@@ -149,7 +150,7 @@ func (p *regexParser) repeated() (*node, error) {
 		default:
 			return n, nil
 		}
-		if count > 0 {
+		if count > 0 && !(count == 1 && counted && r.low == 1 && r.top < 0) {
 			return nil, p.refuse("a repeat of a repeat")
 		}
 		if n.kind == nodeStart || n.kind == nodeEnd || n.kind == nodeLook || n.nullable() {
@@ -160,10 +161,8 @@ func (p *regexParser) repeated() (*node, error) {
 			r.lazy = true
 		case !braces && p.take("+"): // possessive; behind braces a + repeats once more in this flavour
 			r = &node{kind: nodeAtomic, list: []*node{r}}
-		case braces && p.peek("+"):
-			return nil, p.refuse("a + behind {n,m}")
 		}
-		n = r
+		n, counted = r, braces
 	}
 }
 
@@ -349,7 +348,7 @@ func (p *regexParser) escape() (*charSet, rune, error) {
 	case 's', 'S':
 		return named(unicode.IsSpace)
 	case 'd', 'D':
-		return named(func(r rune) bool { return unicode.Is(unicode.Nd, r) })
+		return named(isDecimal)
 	case 'w', 'W':
 		return named(isWordOnig)
 	case 'p', 'P':
@@ -420,5 +419,6 @@ func (p *regexParser) property(negate bool) (*charSet, rune, error) {
 	if !ok || name == "C" || name == "Cn" {
 		return nil, 0, p.refuse(`the property \p{%.20s}`, name)
 	}
-	return &charSet{is: func(r rune) bool { return unicode.Is(table, r) }, negate: negate}, 0, nil
+	later, more := laterCategories[name]
+	return &charSet{is: func(r rune) bool { return unicode.Is(table, r) || more && unicode.Is(later, r) }, negate: negate}, 0, nil
 }

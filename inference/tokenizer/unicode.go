@@ -80,12 +80,32 @@ func isOther(r rune) bool {
 	return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Co, r) || unicode.Is(unicode.Cf, r) && !unicode.Is(newFormat, r)
 }
 
+// toLower has the pairs of Unicode 16 and 17 that Go's tables lack.
+func toLower(r rune) rune {
+	if low := unicode.ToLower(r); low != r || r < 0x1C89 {
+		return low
+	}
+	switch {
+	case r == 0xA7CB:
+		return 0x264
+	case r == 0xA7DC:
+		return 0x19B
+	case r == 0x1C89, r == 0xA7CC, r == 0xA7CE, r == 0xA7D2, r == 0xA7D4, r == 0xA7DA:
+		return r + 1
+	case r >= 0x10D50 && r <= 0x10D65:
+		return r + 0x20
+	case r >= 0x16EA0 && r <= 0x16EB8:
+		return r + 0x1B
+	}
+	return r
+}
+
 // isLetter is \p{L} of a pattern.
 func isLetter(r rune) bool {
 	if r < 0x80 {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 	}
-	return unicode.IsLetter(r)
+	return unicode.IsLetter(r) || unicode.Is(laterCategories["L"], r)
 }
 
 // isNumber is \p{N} of a pattern.
@@ -93,8 +113,15 @@ func isNumber(r rune) bool {
 	if r < 0x80 {
 		return r >= '0' && r <= '9'
 	}
-	return unicode.IsNumber(r)
+	return unicode.IsNumber(r) || unicode.Is(laterCategories["N"], r)
 }
 
-// isMark is category M.
-func isMark(r rune) bool { return r >= 0x300 && unicode.Is(unicode.M, r) }
+// isMark is \p{M} of a pattern.
+func isMark(r rune) bool {
+	return r >= 0x300 && (unicode.Is(unicode.M, r) || unicode.Is(laterCategories["M"], r))
+}
+
+// isDecimal is \d of a pattern.
+func isDecimal(r rune) bool {
+	return unicode.Is(unicode.Nd, r) || r >= 0x80 && unicode.Is(laterCategories["N"], r)
+}

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"slices"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -14,16 +15,16 @@ func init() {
 	}
 	form("NFD", decompose)
 	form("NFC", func(t text) text {
-		return rewrite(t, norm.NFC, func() []change { return compose(canonical(t, norm.NFD)) })
+		return rewrite(t, func() []change { return compose(canonical(t, norm.NFD)) })
 	})
-	form("NFKD", func(t text) text { return rewrite(t, norm.NFKD, func() []change { return canonical(t, norm.NFKD) }) })
+	form("NFKD", func(t text) text { return rewrite(t, func() []change { return canonical(t, norm.NFKD) }) })
 	form("NFKC", func(t text) text {
-		return rewrite(t, norm.NFKC, func() []change { return compose(canonical(t, norm.NFKD)) })
+		return rewrite(t, func() []change { return compose(canonical(t, norm.NFKD)) })
 	})
 }
 
-// rewrite leaves a text alone that is in form f already.
-func rewrite(t text, f norm.Form, changes func() []change) text {
+// rewrite leaves ASCII alone.
+func rewrite(t text, changes func() []change) text {
 	plain := true
 	for _, c := range t {
 		if c.r >= 0x80 {
@@ -31,7 +32,7 @@ func rewrite(t text, f norm.Form, changes func() []change) text {
 			break
 		}
 	}
-	if plain || f.IsNormalString(t.String()) {
+	if plain {
 		return t
 	}
 	return t.transform(changes(), 0)
@@ -75,7 +76,7 @@ func canonical(t text, form norm.Form) []change {
 }
 
 func combiningClass(r rune) uint8 {
-	if r < 0x300 {
+	if r < 0x300 || unicode.Is(laterClasses, r) {
 		return 0
 	}
 	var b [utf8.UTFMax]byte
@@ -102,6 +103,10 @@ func decomposeRune(r rune, form norm.Form, add func(r rune, n int)) {
 		if s%hangulTCount != 0 {
 			add(hangulT+s%hangulTCount, 1)
 		}
+		return
+	}
+	if unicode.Is(laterDecompositions, r) {
+		add(r, 0)
 		return
 	}
 	var b [utf8.UTFMax]byte
@@ -158,5 +163,5 @@ func composePair(a, b rune) (rune, bool) {
 	}
 	s := norm.NFC.String(string([]rune{a, b}))
 	r, n := utf8.DecodeRuneInString(s)
-	return r, n == len(s)
+	return r, n == len(s) && !unicode.Is(laterDecompositions, r)
 }
