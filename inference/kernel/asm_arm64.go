@@ -5,37 +5,37 @@
 package kernel
 
 //go:noescape
-func gemm_neon_1x16(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_neon_1x16(k int, a *float32, lda int, b *float32, bs, bk int, c *float32, ldc, flags int, bias, residual *float32)
 
 //go:noescape
-func gemm_neon_1x32(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_neon_1x32(k int, a *float32, lda int, b *float32, bs, bk int, c *float32, ldc, flags int, bias, residual *float32)
 
 //go:noescape
-func gemm_neon_1x64(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_neon_1x64(k int, a *float32, lda int, b *float32, bs, bk int, c *float32, ldc, flags int, bias, residual *float32)
 
 //go:noescape
-func gemm_neon_2x16(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_neon_2x16(k int, a *float32, lda int, b *float32, bs, bk int, c *float32, ldc, flags int, bias, residual *float32)
 
 //go:noescape
-func gemm_neon_2x32(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_neon_2x32(k int, a *float32, lda int, b *float32, bs, bk int, c *float32, ldc, flags int, bias, residual *float32)
 
 //go:noescape
-func gemm_neon_3x16(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_neon_3x16(k int, a *float32, lda int, b *float32, bs, bk int, c *float32, ldc, flags int, bias, residual *float32)
 
 //go:noescape
-func gemm_neon_4x16(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_neon_4x16(k int, a *float32, lda int, b *float32, bs, bk int, c *float32, ldc, flags int, bias, residual *float32)
 
 //go:noescape
-func gemm_neon_5x8(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_neon_5x8(k int, a *float32, lda int, b *float32, bs, bk int, c *float32, ldc, flags int, bias, residual *float32)
 
 //go:noescape
-func gemm_neon_6x8(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_neon_6x8(k int, a *float32, lda int, b *float32, bs, bk int, c *float32, ldc, flags int, bias, residual *float32)
 
 //go:noescape
-func gemm_neon_7x8(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_neon_7x8(k int, a *float32, lda int, b *float32, bs, bk int, c *float32, ldc, flags int, bias, residual *float32)
 
 //go:noescape
-func gemm_neon_8x8(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+func gemm_neon_8x8(k int, a *float32, lda int, b *float32, bs, bk int, c *float32, ldc, flags int, bias, residual *float32)
 
 //go:noescape
 func add_neon(n int, dst, a, b *float32)
@@ -120,3 +120,6 @@ func squares_neon(n int, lanes *[16]float32, a *float32, s float32)
 
 //go:noescape
 func max_neon(n int, lanes *[16]float32, a *float32)
+
+//go:noescape
+func transpose_neon(blocks int, dst *float32, ldd int, src *float32, lds int)

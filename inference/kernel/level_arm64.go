@@ -9,7 +9,8 @@ var tables = []*table{genericTable(), neonTable()}
 func neonTable() *table {
 	t := genericTable()
 	t.level = NEON
-	t.gemm = gemmNEON
+	t.gemm, t.gemmLast, t.gemmRows = gemmNEON, gemmLastNEON, gemmRowsNEON
+	t.transpose = asmTranspose(transpose_neon)
 	t.add, t.sub, t.mul, t.div = asm2(add_neon), asm2(sub_neon), asm2(mul_neon), asm2(div_neon)
 	t.scale, t.divide = asm1s(scale_neon), asm1s(divide_neon)
 	t.axpy, t.fma3 = asm2s(axpy_neon), asm3(fma3_neon)
@@ -24,7 +25,8 @@ func neonTable() *table {
 	return t
 }
 
-type neonTile func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, load int)
+// neonTile computes a tile of fixed height and width; flags, bias and residual say how its chains begin and end.
+type neonTile func(k int, a *float32, lda int, b *float32, bs, bk int, c *float32, ldc, flags int, bias, residual *float32)
 
 // neonTall are the tiles of 1 to 4 rows by panels, neonHalf those of 5 to 8 rows over half a panel.
 var (
@@ -37,32 +39,64 @@ var (
 	neonHalf = [9]neonTile{5: gemm_neon_5x8, 6: gemm_neon_6x8, 7: gemm_neon_7x8, 8: gemm_neon_8x8}
 )
 
-// gemmNEON walks the rows in tiles of at most eight.
 func gemmNEON(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool) {
+	gemmLastNEON(rows, panels, k, a, lda, b, bs, c, ldc, load, tileEnd{})
+}
+
+func gemmLastNEON(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool, end tileEnd) {
+	walkNEON(rows, panels, k, a, lda, b, bs, panelWidth, c, ldc, load, end)
+}
+
+func gemmRowsNEON(rows, panels, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, load bool) {
+	walkNEON(rows, panels, k, a, lda, b, panelWidth, ldb, c, ldc, load, tileEnd{})
+}
+
+// walkNEON goes through the panels, bs apart with rows bk apart, and for each step through the rows in tiles of at most eight, as even as can be.
+func walkNEON(rows, panels, k int, a []float32, lda int, b []float32, bs, bk int, c []float32, ldc int, load bool, end tileEnd) {
 	if k == 0 {
 		gemmExact(rows, panels, k, a, lda, b, bs, c, ldc, load)
+		end.apply(rows, panels, c, ldc)
 		return
 	}
 	// The last element each operand is touched at; the assembly checks nothing.
-	_, _, _ = a[(rows-1)*lda+k-1], b[(panels-1)*bs+k*panelWidth-1], c[(rows-1)*ldc+panels*panelWidth-1]
-	start := 0
-	if load {
-		start = 1
+	_, _, _ = a[(rows-1)*lda+k-1], b[(panels-1)*bs+(k-1)*bk+panelWidth-1], c[(rows-1)*ldc+panels*panelWidth-1]
+	var bias, residual *float32
+	if end.bias != nil {
+		_ = end.bias[panels*panelWidth-1]
 	}
+	if end.residual != nil {
+		_ = end.residual[(rows-1)*ldc+panels*panelWidth-1]
+	}
+	flags := 0
+	if load {
+		flags |= 1
+	}
+	if end.relu {
+		flags |= 2
+	}
+	tile := func(f neonTile, i, p, half int) {
+		out := i*ldc + p*panelWidth + half
+		if end.bias != nil {
+			bias = &end.bias[p*panelWidth+half]
+		}
+		if end.residual != nil {
+			residual = &end.residual[out]
+		}
+		f(k, &a[i*lda], lda, &b[p*bs+half], bs, bk, &c[out], ldc, flags, bias, residual)
+	}
+	count := (rows + len(neonHalf) - 2) / (len(neonHalf) - 1)
 	for p := 0; p < panels; {
-		// The step is chosen by the height of most rows, so that a strip of B is passed over once.
 		w := 1
-		for rows < len(neonTall) && 2*w <= panels-p && neonTall[rows][min(2*w, 4)] != nil && w < 4 {
+		for rows < len(neonTall) && 2*w <= min(panels-p, 4) && neonTall[rows][2*w] != nil {
 			w *= 2
 		}
-		for i := 0; i < rows; {
-			h := min(8, rows-i)
-			at, out := &a[i*lda], i*ldc+p*panelWidth
+		for i, t := 0, count; t > 0; t-- {
+			h := (rows - i + t - 1) / t
 			if h < len(neonTall) {
-				neonTall[h][w](k, at, lda, &b[p*bs], bs, &c[out], ldc, start)
+				tile(neonTall[h][w], i, p, 0)
 			} else {
-				neonHalf[h](k, at, lda, &b[p*bs], bs, &c[out], ldc, start)
-				neonHalf[h](k, at, lda, &b[p*bs+panelWidth/2], bs, &c[out+panelWidth/2], ldc, start)
+				tile(neonHalf[h], i, p, 0)
+				tile(neonHalf[h], i, p, panelWidth/2)
 			}
 			i += h
 		}

@@ -51,8 +51,8 @@ func (w *arm) begin(name, args string, size int) {
 // words are the instructions that the assembler of Go does not know, with their registers at zero; all take vectors of four lanes.
 var words = map[string]uint32{
 	"FADD": 0x4e20d400, "FSUB": 0x4ea0d400, "FMUL": 0x6e20dc00, "FDIV": 0x6e20fc00,
-	"FCMEQ": 0x4e20e400, "FCMGE": 0x6e20e400, "FCMGT": 0x6ea0e400,
-	"FNEG": 0x6ea0f800, "FSQRT": 0x6ea1f800, "SCVTF": 0x4e21d800,
+	"FCMGT": 0x6ea0e400,
+	"FNEG":  0x6ea0f800, "FCMLT0": 0x4ea0e800, "BIC": 0x4e601c00,
 }
 
 // word writes op d, a, b; an instruction of one source has b = -1.
