@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,14 +34,15 @@ const maxSmallFile = 4 << 20
 
 // Model is a loaded checkpoint. It is safe for use by several goroutines.
 type Model struct {
-	info    Info
-	desc    family.Description
-	net     family.Network
-	task    task.Task
-	tok     tokenizer.Tokenizer
-	proc    *vision.Processor
-	plans   planCache
-	unfused bool // tests compare with graphs that were not fused
+	info         Info
+	desc         family.Description
+	net          family.Network
+	task         task.Task
+	tok          tokenizer.Tokenizer
+	proc         *vision.Processor
+	plans        planCache
+	continuation continuation
+	unfused      bool // tests compare with graphs that were not fused
 }
 
 // Open loads the checkpoint of a hub folder: config.json, *.safetensors, tokenizer or image processor files.
@@ -107,6 +109,8 @@ func (m *Model) load(fsys fs.FS) error {
 		return err
 	}
 	defer file.Close()
+	digests, stop := startDigests(fsys) // beside the packing: hashing a checkpoint takes about as long
+	defer stop()
 	if m.net, err = family.Load(family.Source{Config: config, FS: fsys, Weights: file}); err != nil {
 		return err
 	}
@@ -130,7 +134,29 @@ func (m *Model) load(fsys fs.FS) error {
 		return fmt.Errorf("%w: the tokenizer has %d entries, the model's vocabulary %d; the files do not belong together", ErrModel, m.tok.VocabSize(), m.desc.Vocab)
 	}
 	m.describe(file)
-	return m.digest(fsys)
+	return m.digest(fsys, <-digests)
+}
+
+// digested is what weights.Digests found.
+type digested struct {
+	files []weights.Digest
+	err   error
+}
+
+// startDigests hashes the folder's files on a goroutine of its own. The channel gives the one result; stop ends the work and
+// returns when it has ended.
+func startDigests(fsys fs.FS) (result <-chan digested, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	out, ended := make(chan digested, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		files, err := weights.Digests(ctx, fsys)
+		out <- digested{files, err}
+	}()
+	return out, func() {
+		cancel()
+		<-ended
+	}
 }
 
 func exists(fsys fs.FS, name string) bool {
@@ -171,15 +197,14 @@ func (m *Model) describe(file *weights.File) {
 	}
 }
 
-func (m *Model) digest(fsys fs.FS) error {
-	files, err := weights.Digests(fsys)
-	if err != nil {
-		return err
+func (m *Model) digest(fsys fs.FS, d digested) error {
+	if d.err != nil {
+		return d.err
 	}
-	for _, f := range files {
+	for _, f := range d.files {
 		m.info.Files = append(m.info.Files, FileDigest(f))
 	}
-	m.info.Digest = weights.Combined(files)
+	m.info.Digest = weights.Combined(d.files)
 	for _, name := range []string{"MODEL_CARD.md", "README.md"} {
 		if card, err := readSmall(fsys, name); err == nil {
 			m.info.Card = strings.ToValidUTF8(string(card), "\uFFFD")

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
+	"vitrine/inference/kernel"
 	"vitrine/inference/op"
 	"vitrine/inference/weights"
 )
@@ -20,7 +22,7 @@ type Loader struct {
 	file    *weights.File
 	prefix  string
 	renames []string // pairs of old and new endings, tried in order
-	buffer  []float32
+	store   kernel.Store
 	err     error
 }
 
@@ -78,8 +80,14 @@ func (l *Loader) Tensor(name string, shape ...int) []float32 {
 	if t == nil {
 		return nil
 	}
-	v := make([]float32, t.Elements())
-	l.read(t, v)
+	v := l.store.Take(t.Elements())
+	const unit = 1 << 16
+	var found firstError
+	kernel.Parallel(0, (len(v)+unit-1)/unit, func(u int) {
+		found.keep(read(t, v[u*unit:min(len(v), (u+1)*unit)], u*unit))
+	})
+	t.Release()
+	l.keep(found.err)
 	return v
 }
 
@@ -97,19 +105,44 @@ func (l *Loader) fits(name string, shape []int) *weights.Tensor {
 	return t
 }
 
-// read fills v and refuses values that are not finite: one of them would make every answer meaningless.
-func (l *Loader) read(t *weights.Tensor, v []float32) {
-	if err := t.ReadFloat32(v); err != nil {
-		if l.err == nil {
-			l.err = err
-		}
-		return
+// read fills v from value number first on and refuses values that are not finite: one of them would make every answer
+// meaningless. A sum of finite values overflows at worst, which the loop behind it tells apart.
+func read(t *weights.Tensor, v []float32, first int) error {
+	if err := t.ReadFloat32At(v, first); err != nil {
+		return err
+	}
+	if s := kernel.Sum(v); s-s == 0 {
+		return nil
 	}
 	for _, x := range v {
 		if x-x != 0 {
-			l.fail("tensor %s holds a value that is not a finite number", t.Name)
-			return
+			return fmt.Errorf("nn: %w: tensor %s holds a value that is not a finite number", ErrCheckpoint, t.Name)
 		}
+	}
+	return nil
+}
+
+// keep remembers the first misfit.
+func (l *Loader) keep(err error) {
+	if l.err == nil {
+		l.err = err
+	}
+}
+
+// firstError is one of the errors that several threads met.
+type firstError struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (f *firstError) keep(err error) {
+	if err == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = err
 	}
 }
 
@@ -118,20 +151,18 @@ func (l *Loader) Linear(name string, in, out int) Linear {
 	return Linear{Name: name, W: l.weight(name+".weight", in, out), Bias: l.Tensor(name+".bias", out)}
 }
 
-// weight packs a matrix; the buffer in between is the same for all of them.
+// weight packs a matrix as its rows come from the file.
 func (l *Loader) weight(name string, in, out int) *op.Weight {
 	t := l.fits(name, []int{out, in})
 	if t == nil {
 		return nil
 	}
-	if cap(l.buffer) < in*out {
-		l.buffer = make([]float32, in*out)
-	}
-	v := l.buffer[:in*out]
-	if l.read(t, v); l.err != nil {
+	p, err := kernel.PackFrom(&l.store, in, out, func(lo int, dst []float32) error { return read(t, dst, lo*in) })
+	t.Release()
+	if l.keep(err); l.err != nil {
 		return nil
 	}
-	return op.NewWeight(v, in, out)
+	return op.PackedWeight(p)
 }
 
 // Norm reads NAME.weight and NAME.bias of a LayerNorm over n values.

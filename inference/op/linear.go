@@ -25,6 +25,9 @@ func NewWeight(w []float32, in, out int) *Weight {
 	return &Weight{In: in, Out: out, forward: kernel.Pack(w, in, out, true)}
 }
 
+// PackedWeight takes the panels of a weight (out,in) as they are: columns are outputs.
+func PackedWeight(p *kernel.Panel) *Weight { return &Weight{In: p.K, Out: p.N, forward: p} }
+
 func (w *Weight) panel(trans bool) *kernel.Panel {
 	if !trans {
 		return w.forward

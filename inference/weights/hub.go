@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -81,8 +82,9 @@ func openShards(fsys fs.FS, raw []byte) (*File, error) {
 	return f, nil
 }
 
-// Digests returns the SHA-256 of every regular file of the folder, hidden files excepted, sorted by path.
-func Digests(fsys fs.FS) ([]Digest, error) {
+// Digests returns the SHA-256 of every regular file of the folder, hidden files excepted, sorted by path. It ends early with the
+// context's error.
+func Digests(ctx context.Context, fsys fs.FS) ([]Digest, error) {
 	var out []Digest
 	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -104,7 +106,7 @@ func Digests(fsys fs.FS) ([]Digest, error) {
 		if len(out) >= maxFiles {
 			return fmt.Errorf("%w: more than %d files", ErrFormat, maxFiles)
 		}
-		sum, n, err := digestFile(fsys, p)
+		sum, n, err := digestFile(ctx, fsys, p)
 		out = append(out, Digest{Path: p, Size: n, SHA256: sum})
 		return err
 	})
@@ -115,15 +117,29 @@ func Digests(fsys fs.FS) ([]Digest, error) {
 	return out, nil
 }
 
-func digestFile(fsys fs.FS, p string) (string, int64, error) {
+func digestFile(ctx context.Context, fsys fs.FS, p string) (string, int64, error) {
 	f, err := fsys.Open(p)
 	if err != nil {
 		return "", 0, err
 	}
 	defer f.Close()
 	h := sha256.New()
-	n, err := io.Copy(h, f)
-	return hex.EncodeToString(h.Sum(nil)), n, err
+	n := int64(0)
+	buf := make([]byte, 256<<10)
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", n, err
+		}
+		k, err := f.Read(buf)
+		h.Write(buf[:k])
+		n += int64(k)
+		if err == io.EOF {
+			return hex.EncodeToString(h.Sum(nil)), n, nil
+		}
+		if err != nil {
+			return "", n, err
+		}
+	}
 }
 
 // Combined is the digest of a whole folder: SHA-256 over one line "sha256  path\n" a file, sorted by path.

@@ -19,3 +19,6 @@ func mapFile(f *os.File, size int64) ([]byte, func() error, error) {
 	}
 	return data, func() error { return unix.Munmap(data) }, nil
 }
+
+// dropPages unmaps pages of a mapped file until they are read again; they stay in the system's cache.
+func dropPages(data []byte) { _ = unix.Madvise(data, unix.MADV_DONTNEED) }

@@ -14,6 +14,8 @@ type source interface {
 	Read(p []byte, off int64) error
 	// Bytes returns n bytes at off: a window of the mapping, or a copy.
 	Bytes(off, n int64) ([]byte, error)
+	// Release gives back the memory that reading n bytes at off took.
+	Release(off, n int64)
 	Close() error
 }
 
@@ -35,7 +37,7 @@ func openSource(fsys fs.FS, name string) (source, error) {
 		data, unmap, err := mapFile(file, info.Size())
 		if err == nil {
 			file.Close() // the mapping stays
-			return &mapped{data: data, unmap: unmap}, nil
+			return &mapped{data: data, file: true, unmap: unmap}, nil
 		}
 		return &reader{f: file, c: file, size: info.Size()}, nil
 	}
@@ -72,11 +74,14 @@ func (r *reader) Bytes(off, n int64) ([]byte, error) {
 	return p, r.Read(p, off)
 }
 
+func (r *reader) Release(int64, int64) {}
+
 func (r *reader) Close() error { return r.c.Close() }
 
 // mapped is a file in memory. A mapped file that is cut short while in use faults; Read turns that into an error.
 type mapped struct {
 	data  []byte
+	file  bool // a mapping, not a copy
 	unmap func() error
 }
 
@@ -100,6 +105,14 @@ func (m *mapped) Read(p []byte, off int64) (err error) {
 func (m *mapped) Bytes(off, n int64) ([]byte, error) {
 	p := make([]byte, n)
 	return p, m.Read(p, off)
+}
+
+func (m *mapped) Release(off, n int64) {
+	page := int64(os.Getpagesize())
+	begin, end := (off+page-1)/page*page, (off+n)/page*page
+	if m.file && begin < end && end <= m.Size() {
+		dropPages(m.data[begin:end])
+	}
 }
 
 func (m *mapped) Close() error {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // chunk is the number of bytes converted at a time; a multiple of every element size.
@@ -17,25 +18,47 @@ func (t *Tensor) Float32() ([]float32, error) {
 
 // ReadFloat32 is Float32 into a slice of exactly Elements values.
 func (t *Tensor) ReadFloat32(dst []float32) error {
-	width, convert := int(typeSize[t.DType]), widen[t.DType]
-	if convert == nil {
-		return fmt.Errorf("%w: tensor %q holds %s where floats are expected", ErrFormat, t.Name, t.DType)
-	}
 	if len(dst) != t.Elements() {
 		return fmt.Errorf("weights: tensor %q has %d values, not %d", t.Name, t.Elements(), len(dst))
 	}
-	buf := make([]byte, min(chunk, t.size))
-	for off := int64(0); off < t.size; off += chunk {
-		part := buf[:min(chunk, t.size-off)]
-		if err := t.src.Read(part, t.off+off); err != nil {
+	return t.ReadFloat32At(dst, 0)
+}
+
+// ReadFloat32At fills dst with the values from number first on, row-major. It is safe for concurrent use.
+func (t *Tensor) ReadFloat32At(dst []float32, first int) error {
+	width, convert := typeSize[t.DType], widen[t.DType]
+	if convert == nil {
+		return fmt.Errorf("%w: tensor %q holds %s where floats are expected", ErrFormat, t.Name, t.DType)
+	}
+	if first < 0 || len(dst) > t.Elements()-first {
+		return fmt.Errorf("weights: tensor %q has %d values, not %d from number %d on", t.Name, t.Elements(), len(dst), first)
+	}
+	if len(dst) == 0 {
+		return nil
+	}
+	off := t.off + int64(first)*width
+	if t.DType == "F32" && littleEndian {
+		return t.src.Read(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), 4*len(dst)), off)
+	}
+	buf := make([]byte, min(chunk, int64(len(dst))*width))
+	for len(dst) > 0 {
+		n := min(len(dst), len(buf)/int(width))
+		part := buf[:n*int(width)]
+		if err := t.src.Read(part, off); err != nil {
 			return err
 		}
-		n := len(part) / width
 		convert(dst[:n], part)
-		dst = dst[n:]
+		dst, off = dst[n:], off+int64(len(part))
 	}
 	return nil
 }
+
+// Release tells the system that the tensor's part of the file will not be read again soon, so that it no longer counts as memory
+// of this process. The tensor stays readable.
+func (t *Tensor) Release() { t.src.Release(t.off, t.size) }
+
+// littleEndian machines hold float32 values as the file does.
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
 // widen converts little-endian values of each floating type.
 var widen = map[string]func(dst []float32, raw []byte){

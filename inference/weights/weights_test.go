@@ -2,11 +2,14 @@ package weights
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -157,10 +160,60 @@ func TestHubFolder(t *testing.T) {
 	if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "executes the code") || !strings.Contains(err.Error(), "safetensors") {
 		t.Errorf("pickle: %v", err)
 	}
-	digests, err := Digests(fstest.MapFS{"b/x": {Data: []byte("abc")}, "a": {Data: nil}, ".git/y": {Data: nil}})
+	digests, err := Digests(t.Context(), fstest.MapFS{"b/x": {Data: []byte("abc")}, "a": {Data: nil}, ".git/y": {Data: nil}})
 	// SHA-256 of "abc": FIPS 180-2, appendix B.1.
 	if err != nil || len(digests) != 2 || digests[1].SHA256 != "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" {
 		t.Errorf("%v, %v", digests, err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, err := Digests(ended, fstest.MapFS{"a": {Data: nil}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("digests after the end: %v", err)
+	}
+}
+
+// TestParts: any part of a tensor is that part of the whole, for each type and also where the tensor lies unaligned; a part
+// beyond the end is refused; a released tensor reads the same again.
+func TestParts(t *testing.T) {
+	const n = 40000 // several chunks, several pages
+	for dtype, width := range map[string]int{"F32": 4, "F16": 2, "BF16": 2, "F64": 8} {
+		data := make([]byte, 1+n*width)
+		for i := range data {
+			data[i] = byte(i * 7 % 61)
+		}
+		raw := file(fmt.Sprintf(`{"p":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"x":{"dtype":%q,"shape":[%d],"data_offsets":[1,%d]}}`, dtype, n, len(data)), data)
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "model.safetensors"), raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(os.DirFS(dir), "model.safetensors")
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, _ := f.Tensor("x")
+		whole, err := x.Float32()
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.Release()
+		for _, part := range [][2]int{{0, n}, {0, 0}, {n, 0}, {1, 17}, {n - 1, 1}, {3, 33000}} {
+			dst := make([]float32, part[1])
+			if err := x.ReadFloat32At(dst, part[0]); err != nil || !slices.Equal(dst, whole[part[0]:part[0]+part[1]]) {
+				t.Errorf("%s %v: %v", dtype, part, err)
+			}
+		}
+		for _, part := range [][2]int{{-1, 1}, {n, 1}, {1, n}} {
+			if x.ReadFloat32At(make([]float32, part[1]), part[0]) == nil {
+				t.Errorf("%s %v: read beyond the tensor", dtype, part)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+		if x.ReadFloat32At(make([]float32, 1), 0) == nil {
+			t.Errorf("%s: read after Close", dtype)
+		}
+		x.Release()
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 func (a *App) registerShipped(ctx context.Context) error {
 	for _, name := range pretrained.Names() {
 		fsys, _ := pretrained.FS(name)
-		files, err := weights.Digests(fsys)
+		files, err := weights.Digests(ctx, fsys)
 		if err != nil {
 			return fmt.Errorf("app: reading the shipped model %s: %w", name, err)
 		}
