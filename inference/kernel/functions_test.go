@@ -143,6 +143,12 @@ func products(m map[string]func(d *trial) [][]float32) {
 		p := Pack(d.draw(k*n), k, n, d.r.IntN(2) == 0)
 		return [][]float32{p.data, p.Transposed().data}
 	}
+	m["Transpose"] = func(d *trial) [][]float32 {
+		rows, cols := d.size(70), d.size(400)
+		y := d.out(rows * cols)
+		Transpose(d.threads, rows, cols, y, d.draw(rows*cols))
+		return [][]float32{y}
+	}
 	m["Gemm"] = func(d *trial) [][]float32 {
 		rows, n, k := d.size(20), d.size(150), d.size(500)
 		lda, ldc := k+d.r.IntN(3), n+d.r.IntN(3)

@@ -94,4 +94,29 @@ func TestTransposed(t *testing.T) {
 	got := Pack(b, 2, 3, false).Transposed().Transposed()
 	equal(t, "twice transposed", got.data, want.data)
 	equal(t, "transposed", Pack(b, 2, 3, false).Transposed().data, Pack(b, 3, 2, true).data)
+	for _, s := range [][2]int{{16, 16}, {17, 40}, {100, 15}, {33, 1}} {
+		k, n := s[0], s[1]
+		b := make([]float32, k*n)
+		for i := range b {
+			b[i] = float32(i + 1)
+		}
+		equal(t, "transposed", Pack(b, k, n, false).Transposed().data, Pack(b, n, k, true).data)
+	}
+	for _, level := range Levels() {
+		restore := SetLevel(level)
+		for _, s := range [][2]int{{1, 5}, {3, 20000}, {16, 16}, {70, 300}} {
+			rows, cols := s[0], s[1]
+			src, dst := make([]float32, rows*cols), make([]float32, rows*cols)
+			for i := range src {
+				src[i] = float32(i + 1)
+			}
+			Transpose(2, rows, cols, dst, src)
+			for i, v := range dst {
+				if v != src[i%rows*cols+i/rows] {
+					t.Fatalf("%s, %d×%d: value %d is %g", level, rows, cols, i, v)
+				}
+			}
+		}
+		restore()
+	}
 }

@@ -1,14 +1,26 @@
 package kernel
 
-// Transposed packs the transpose of p's matrix: a Panel with K and N exchanged, for the backward pass of a linear layer.
+// Transposed packs the transpose of p's matrix: a Panel with K and N exchanged, for the backward pass of a linear layer. It
+// goes from panels to panels, block by block.
 func (p *Panel) Transposed() *Panel {
-	b := make([]float32, p.K*p.N) // (K,N) row-major
-	for j0 := 0; j0 < p.N; j0 += panelWidth {
-		w := min(panelWidth, p.N-j0)
-		panel := p.data[j0*p.K : (j0+panelWidth)*p.K]
-		for r := range p.K {
-			copy(b[r*p.N+j0:r*p.N+j0+w], panel[r*panelWidth:r*panelWidth+w])
+	q := &Panel{K: p.N, N: p.K, data: make([]float32, panelsOf(p.K)*p.N*panelWidth)}
+	t := current.Load()
+	Parallel(0, panelsOf(p.K), func(u int) {
+		k0 := u * panelWidth
+		for n0 := 0; n0 < p.N; n0 += panelWidth {
+			t.transpose(q.data[k0*p.N+n0*panelWidth:], panelWidth, p.data[n0*p.K+k0*panelWidth:], panelWidth, min(panelWidth, p.K-k0), min(panelWidth, p.N-n0))
 		}
-	}
-	return Pack(b, p.N, p.K, true)
+	})
+	return q
+}
+
+// Transpose sets dst (cols,rows) to the transpose of src (rows,cols), both dense. They must not overlap.
+func Transpose(threads, rows, cols int, dst, src []float32) {
+	rowsFit(rows, cols, dst, src)
+	t := current.Load()
+	per := max(panelWidth, rowUnit/max(1, rows))
+	Parallel(threads, (cols+per-1)/per, func(u int) {
+		lo, hi := span(cols, per, u)
+		t.transpose(dst[lo*rows:], rows, src[lo:], cols, rows, hi-lo)
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"vitrine/inference/graph"
+	"vitrine/inference/kernel"
 )
 
 // Table is an embedding matrix (Rows,D).
@@ -56,7 +57,8 @@ func init() {
 			p := c.Attrs.(*Positions).Data[:c.Shape[1]*c.Shape[2]]
 			n := len(p)
 			for b := range c.Shape[0] {
-				addTo(c.Out[b*n:(b+1)*n], c.In[0].F[b*n:(b+1)*n], p)
+				out, in := c.Out[b*n:(b+1)*n], c.In[0].F[b*n:(b+1)*n]
+				overElements(c, n, func(lo, hi int) { kernel.Add(out[lo:hi], in[lo:hi], p[lo:hi]) })
 			}
 		},
 		VJP: func(_ *graph.Tape, _, dy graph.ID) []graph.ID { return []graph.ID{dy} },
@@ -64,10 +66,4 @@ func init() {
 			return []graph.Sample{{Attrs: &Positions{Table{5, 3, random(r, 15)}}, In: [][]int{{2, 4, 3}}}}
 		},
 	})
-}
-
-func addTo(dst, a, b []float32) {
-	for i := range dst {
-		dst[i] = a[i] + b[i]
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"vitrine/inference/graph"
+	"vitrine/inference/kernel"
 )
 
 // Transpose tells what the last dimensions are: the op turns (B, X, Y) into (B, Y, X) where X and Y may be several
@@ -24,12 +25,7 @@ func init() {
 			s, k := c.In[0].Shape, c.Attrs.(*Transpose).Split
 			x, y := graph.Size(s[1:1+k]), graph.Size(s[1+k:])
 			for b := range s[0] {
-				in, out := c.In[0].F[b*x*y:(b+1)*x*y], c.Out[b*x*y:(b+1)*x*y]
-				for i := range x {
-					for j := range y {
-						out[j*x+i] = in[i*y+j]
-					}
-				}
+				kernel.Transpose(c.Threads, x, y, c.Out[b*x*y:(b+1)*x*y], c.In[0].F[b*x*y:(b+1)*x*y])
 			}
 		},
 		VJP: func(t *graph.Tape, n, dy graph.ID) []graph.ID {
