@@ -34,14 +34,15 @@ const maxSmallFile = 4 << 20
 
 // Model is a loaded checkpoint. It is safe for use by several goroutines.
 type Model struct {
-	info    Info
-	desc    family.Description
-	net     family.Network
-	task    task.Task
-	tok     tokenizer.Tokenizer
-	proc    *vision.Processor
-	plans   planCache
-	unfused bool // tests compare with graphs that were not fused
+	info         Info
+	desc         family.Description
+	net          family.Network
+	task         task.Task
+	tok          tokenizer.Tokenizer
+	proc         *vision.Processor
+	plans        planCache
+	continuation continuation
+	unfused      bool // tests compare with graphs that were not fused
 }
 
 // Open loads the checkpoint of a hub folder: config.json, *.safetensors, tokenizer or image processor files.

@@ -35,7 +35,8 @@ type familyCase struct {
 		Index []json.RawMessage `json:"index"`
 		Other []json.RawMessage `json:"index_other"`
 	} `json:"target"`
-	Float32 map[string]float64 `json:"float32_error"`
+	Float32    map[string]float64 `json:"float32_error"`
+	Generation json.RawMessage    `json:"generation"`
 }
 
 // family is an opened folder with its model.
@@ -45,6 +46,8 @@ type family struct {
 	tensors *weights.File
 	fsys    fs.FS
 	emit    func(Comparison)
+	// logitsError is the largest error of the folder's float32 logits.
+	logitsError float64
 }
 
 func runFamily(ctx context.Context, f Folder, emit func(Comparison)) error {
@@ -69,6 +72,9 @@ func runFamily(ctx context.Context, f Folder, emit func(Comparison)) error {
 	}
 	defer tensors.Close()
 	m := &family{model: model, info: model.Info(), tensors: tensors, fsys: f.FS, emit: emit}
+	for i := range doc.Cases {
+		m.logitsError = max(m.logitsError, doc.Cases[i].Float32["logits"])
+	}
 	for i := range doc.Cases {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -98,6 +104,9 @@ type example struct {
 }
 
 func (m *family) run(ctx context.Context, name string, c *familyCase) error {
+	if done, err := m.generates(ctx, name, c); done {
+		return err
+	}
 	examples, err := m.examples(ctx, name, c)
 	if err != nil {
 		return err

@@ -40,14 +40,19 @@ type causal struct {
 
 func (n *causal) Describe() Description { return n.d }
 
-// describe fills in what follows from the layers.
-func (n *causal) describe(d Description) {
+// describe fills in what follows from the layers, and the checkpoint's own words about generation.
+func (n *causal) describe(s Source, d Description) error {
+	var err error
+	if d.Generation, err = ReadGeneration(s); err != nil {
+		return err
+	}
 	d.Modality, d.Task, d.Types = "text", "text-generation", 1
 	t := n.body.taps
 	d.Taps.Embeddings = t.words
 	d.Taps.Hidden = names(t.hidden, len(n.body.layers)+1)
 	d.Taps.Attentions = names(t.self, len(n.body.layers))
 	n.d = d
+	return nil
 }
 
 // causalTaps names the values of a decoder-only model.

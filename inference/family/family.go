@@ -45,6 +45,7 @@ type Description struct {
 	Taps                                    Taps
 	MaxDecoder                              int   // decoder positions, 0 for networks without an encoder and a decoder
 	DecoderStart                            int32 // the id that an answer starts with
+	Generation                              *Generation
 }
 
 // Shape is the shape of one batch: B examples of T tokens, with S decoder tokens where there is a decoder, or B images.

@@ -62,9 +62,11 @@ func loadGPT2(s Source) (Network, error) {
 	}
 	n.body.last = norm{layer: l.Norm("ln_f", c.Hidden, c.Eps)}
 	n.head = headOf(l, "lm_head", c.Tied == nil || *c.Tied, n.body.words)
-	n.describe(Description{Family: "gpt2", Architecture: one(c.Architectures, "GPT2LMHeadModel"), Layers: c.Layers, Heads: c.Heads,
+	if l.Err() != nil {
+		return nil, l.Err()
+	}
+	return n, n.describe(s, Description{Family: "gpt2", Architecture: one(c.Architectures, "GPT2LMHeadModel"), Layers: c.Layers, Heads: c.Heads,
 		Hidden: c.Hidden, MaxTokens: c.Positions, Vocab: c.Vocab})
-	return n, l.Err()
 }
 
 func (c *gpt2Config) layer(l *nn.Loader, i, inner int, act *op.Act) layer {

@@ -70,9 +70,11 @@ func loadGPTNeoX(s Source) (Network, error) {
 	}
 	n.body.last = norm{layer: l.Norm("final_layer_norm", c.Hidden, c.Eps)}
 	n.head = headOf(l, "embed_out", c.Tied, n.body.words)
-	n.describe(Description{Family: "gpt_neox", Architecture: one(c.Architectures, "GPTNeoXForCausalLM"), Layers: c.Layers, Heads: c.Heads,
+	if l.Err() != nil {
+		return nil, l.Err()
+	}
+	return n, n.describe(s, Description{Family: "gpt_neox", Architecture: one(c.Architectures, "GPTNeoXForCausalLM"), Layers: c.Layers, Heads: c.Heads,
 		Hidden: c.Hidden, MaxTokens: c.Positions, Vocab: c.Vocab})
-	return n, l.Err()
 }
 
 func (c *neoxConfig) layer(l *nn.Loader, i int, rope *op.Rope, act *op.Act) layer {

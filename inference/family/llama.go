@@ -146,9 +146,11 @@ func (c *llamaConfig) load(s Source, name, architecture string) (Network, error)
 	if c.LogitCap != nil {
 		n.cap = float32(*c.LogitCap)
 	}
-	n.describe(Description{Family: name, Architecture: one(c.Architectures, architecture), Layers: c.Layers, Heads: c.Heads,
+	if l.Err() != nil {
+		return nil, l.Err()
+	}
+	return n, n.describe(s, Description{Family: name, Architecture: one(c.Architectures, architecture), Layers: c.Layers, Heads: c.Heads,
 		Hidden: c.Hidden, MaxTokens: c.Positions, Vocab: c.Vocab})
-	return n, l.Err()
 }
 
 // offset is what is added to the weights of the RMS norms.

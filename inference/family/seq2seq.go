@@ -54,7 +54,7 @@ func (n *seq2seq) describe(s Source, d Description, task string) error {
 			task = "summarization"
 		}
 	}
-	d.Modality, d.Task, d.Types, d.DecoderStart = "text", task, 1, *c.Start
+	d.Modality, d.Task, d.Types, d.DecoderStart, d.Generation = "text", task, 1, *c.Start, g
 	d.Layers, d.Heads = len(n.encoder.layers), n.encoder.layers[0].self.heads
 	e, t := len(n.encoder.layers), len(n.decoder.layers)
 	d.Taps = Taps{Embeddings: n.encoder.taps.words, Hidden: names(n.encoder.taps.hidden, e+1), Attentions: names(n.encoder.taps.self, e),
