@@ -169,10 +169,11 @@ func (m *Model) find(c *compiled, q question, lean bool) (ok bool, err error) {
 	for _, list := range []struct {
 		names []string
 		ids   *[]graph.ID
-	}{{q.taps, &c.taps}, {q.wrt, &c.wrt}, {q.patches, nil}} {
+		aside bool
+	}{{q.taps, &c.taps, true}, {q.wrt, &c.wrt, false}, {q.patches, nil, false}} {
 		for _, name := range list.names {
 			id, ok := c.built.G.Find(name)
-			if !ok || c.built.G.Nodes[id].Int {
+			if !ok || c.built.G.Nodes[id].Int || c.built.Aside[id] && !list.aside {
 				if lean {
 					return false, nil
 				}

@@ -84,6 +84,44 @@ func TestRunStartsAtATap(t *testing.T) {
 	})
 }
 
+// TestMapsOfTheLastLayer: attention maps alone are read without computing the rest of the last layer, with the bits of the
+// whole; what is written to them or differentiated with respect to them does count.
+func TestMapsOfTheLastLayer(t *testing.T) {
+	m := openPretrained(t, "sentiment-minilm")
+	batch := []Example{m.example(rand.New(rand.NewPCG(27, 28)), 9)}
+	taps := m.info.Taps
+	target := m.someTarget("logit")
+	whole := mustRun(t, m, batch, RunSpec{Taps: append(taps.Hidden, taps.Attentions...), Target: target})[0]
+	if err := sameBits(mustRun(t, m, batch, RunSpec{Taps: taps.Attentions})[0], whole); err != nil {
+		t.Error(err)
+	}
+	k, err := m.check(&batch[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := m.plan((&request{m: m, spec: RunSpec{Taps: taps.Attentions}}).question(k, 1, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, whole := p.built.G.Find(taps.Hidden[len(taps.Hidden)-1]); whole {
+		t.Error("the whole last layer is computed")
+	}
+	last := taps.Attentions[len(taps.Attentions)-1]
+	zero := whole.Taps[last]
+	zero.Data = make([]float32, len(zero.Data))
+	written := mustRun(t, m, batch, RunSpec{Target: target, Patch: map[string]Tensor{last: zero}, Wrt: []string{last}})[0]
+	if written.Value == whole.Value {
+		t.Error("writing the last attention changes nothing")
+	}
+	nothing := true
+	for _, g := range written.Grads[last].Data {
+		nothing = nothing && g == 0
+	}
+	if nothing {
+		t.Error("the last attention has no gradient")
+	}
+}
+
 // TestRules: multipliers of the rescale rule explain the whole difference to the reference; the guided and the
 // deconvolution rule differ from the gradient and from each other; references without their rule are refused.
 func TestRules(t *testing.T) {

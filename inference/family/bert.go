@@ -161,9 +161,12 @@ func (n *bert) Build(s Shape, lean bool) (*Built, error) {
 	alias(x, "embeddings")
 	row, oneRow := n.head.row()
 	lean = lean && oneRow
+	aside := map[graph.ID]bool{}
 	for i, l := range n.layers {
 		if lean && i == len(n.layers)-1 {
-			x = l.last(g, x, row)
+			x = l.last(g, i, x, row)
+			maps, _ := g.Find("attentions." + strconv.Itoa(i))
+			aside[maps] = true
 			break
 		}
 		x = l.add(g, i, x, alias)
@@ -173,7 +176,7 @@ func (n *bert) Build(s Shape, lean bool) (*Built, error) {
 		return nil, err
 	}
 	g.Alias("logits", out)
-	return &Built{G: g, Output: out, Words: words}, g.Err()
+	return &Built{G: g, Output: out, Words: words, Aside: aside}, g.Err()
 }
 
 // add appends layer i over all rows.
@@ -195,9 +198,9 @@ func (l bertLayer) add(g *graph.Graph, i int, x graph.ID, alias func(graph.ID, .
 // last appends the last layer for the one row that the head reads: (B,T,D) -> (B,1,D). Rows do not influence each
 // other beyond the attention's keys and values, so the bits are those of the full layer; the row is sliced twice, for the
 // queries before and for the sum after the attention, so that gradients are added up in the full layer's order as well.
-func (l bertLayer) last(g *graph.Graph, x graph.ID, row int) graph.ID {
+func (l bertLayer) last(g *graph.Graph, i int, x graph.ID, row int) graph.ID {
 	slice := func() graph.ID { return g.Add("slice_row", &op.Row{Index: row}, "", x) }
-	a := l.attention.Add(g, nn.AttentionTaps{}, slice(), x)
+	a := l.attention.Add(g, nn.AttentionTaps{Maps: "attentions." + strconv.Itoa(i)}, slice(), x)
 	h := g.Add("layer_norm", l.attnNorm, "", g.Add("add", nil, "", a, slice()))
 	y := l.mlp.Add(g, "", h)
 	return g.Add("layer_norm", l.outNorm, "", g.Add("add", nil, "", y, h))
