@@ -16,7 +16,7 @@ test: ## every test; browser tests need Chromium in the path
 
 arm64: ## the kernels and the frozen bits of whole models on arm64, as portable code and as assembly (needs qemu-aarch64-static)
 	GOOS=linux GOARCH=arm64 go vet ./inference/...
-	GOOS=linux GOARCH=arm64 go test -exec qemu-aarch64-static ./inference/kernel
+	GOOS=linux GOARCH=arm64 go test -short -exec qemu-aarch64-static ./inference/kernel -sweep=100003
 	GOOS=linux GOARCH=arm64 VITRINE_CPU=neon go test -exec qemu-aarch64-static -run FrozenBits ./inference
 	GOOS=linux GOARCH=arm64 VITRINE_CPU=generic go test -exec qemu-aarch64-static -run FrozenBits ./inference
 

@@ -90,10 +90,13 @@ var variants = []func(*rand.Rand, int) []float32{random, awkward, ties, wide}
 
 // TestEveryFunctionAtEveryLevel compares each exported function, on each level and 1, 2 and 7 workers, with the portable code on one.
 func TestEveryFunctionAtEveryLevel(t *testing.T) {
-	calls := differential()
+	calls, seeds := differential(), uint64(16)
+	if testing.Short() {
+		seeds = 4
+	}
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
-			for seed := range uint64(16) {
+			for seed := range seeds {
 				compareLevels(t, call, seed, variants[seed%4])
 			}
 		})

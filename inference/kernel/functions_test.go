@@ -64,12 +64,7 @@ func rowFunctions(m map[string]func(d *trial) [][]float32) {
 		h := d.size(40)
 		x, cos, sin, neg := d.draw(2*h+d.r.IntN(4)), d.draw(h), d.draw(h), d.draw(h)
 		y := d.over(x)
-		switch f := any(Rotate).(type) {
-		case func(dst, src, cos, sin, negated []float32):
-			f(y, x, cos, sin, neg)
-		case func(dst, src, cos, sin []float32):
-			f(y, x, cos, sin)
-		}
+		Rotate(y, x, cos, sin, neg)
 		return [][]float32{y}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"unsafe"
 )
@@ -152,14 +153,14 @@ func (vm *sim) table(level Level, packed, strided *tileSet) *table {
 	return t
 }
 
-func simulated(t *testing.T) []*table {
-	s := newSim(t)
+func (s *sim) tables() []*table {
 	return []*table{s.table("avx2", &gemmTiles_avx2, &stridedTiles_avx2), s.table("avx512", &gemmTiles_avx512, &stridedTiles_avx512)}
 }
 
 func TestListingsComputeTheSameBits(t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 22))
-	for _, tb := range simulated(t) {
+	s := newSim(t)
+	for _, tb := range s.tables() {
 		for _, n := range []int{1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 100} {
 			for _, make := range []func(*rand.Rand, int) []float32{random, awkward, wide} {
 				a, b, c := make(r, n), make(r, n), make(r, n)
@@ -174,6 +175,19 @@ func TestListingsComputeTheSameBits(t *testing.T) {
 			}
 		}
 		productsMatch(t, tb, r)
+		for _, n := range [][2]int{{8, 8}, {9, 31}, {24, 17}, {5, 40}} {
+			rows, cols := n[0], n[1]
+			lds, ldd := cols+r.IntN(3), rows+r.IntN(3)
+			x, got, want := random(r, (rows-1)*lds+cols), make([]float32, (cols-1)*ldd+rows), make([]float32, (cols-1)*ldd+rows)
+			tb.transpose(got, ldd, x, lds, rows, cols)
+			transposeGeneric(want, ldd, x, lds, rows, cols)
+			equal(t, fmt.Sprint(tb.level, " transposition ", n), got, want)
+		}
+	}
+	for name := range s.program {
+		if !s.called[name] && !strings.HasPrefix(name, "peak_") { // computes nothing
+			t.Errorf("the listing of %s is not simulated", name)
+		}
 	}
 }
 
@@ -223,7 +237,7 @@ func TestListingsSweep(t *testing.T) {
 	for i := range x {
 		x[i] = math.Float32frombits(uint32(i) * 1048573)
 	}
-	for _, tb := range simulated(t) {
+	for _, tb := range newSim(t).tables() {
 		want := outputs(tables[0], x, x, x, 0, 1, 1)
 		for name, got := range outputs(tb, x, x, x, 0, 1, 1) {
 			equal(t, string(tb.level)+" "+name, got, want[name])

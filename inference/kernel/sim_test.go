@@ -19,6 +19,7 @@ type sim struct {
 	t       testing.TB
 	program map[string][]instruction
 	data    map[string][]uint32
+	called  map[string]bool
 }
 
 type instruction struct {
@@ -54,7 +55,7 @@ type region struct {
 var general = strings.Fields("AX CX DX BX SP BP SI DI R8 R9 R10 R11 R12 R13 R14 R15")
 
 func newSim(t testing.TB) *sim {
-	s := &sim{t: t, program: map[string][]instruction{}, data: map[string][]uint32{}}
+	s := &sim{t: t, program: map[string][]instruction{}, data: map[string][]uint32{}, called: map[string]bool{}}
 	for _, f := range []string{"avx2_amd64.s", "avx512_amd64.s"} {
 		text, err := os.ReadFile(f)
 		if err != nil {
@@ -216,6 +217,7 @@ func (s *sim) call(name string, m *machine) {
 	if !ok {
 		s.t.Fatalf("sim: no function %s", name)
 	}
+	s.called[name] = true
 	for pc := 0; ; pc++ {
 		in := code[pc]
 		taken := false
