@@ -11,15 +11,34 @@ type gather struct {
 	weight                     filterPanels
 }
 
-// gatherRows is the number of grid pixels of one unit.
-const gatherRows = 48
+// gatherRows is the most grid pixels of one unit.
+const gatherRows = 96
 
 // place is the source pixel that a grid pixel starts from, before a tap's offset.
-type place struct{ n, y, x int }
+type place struct {
+	n, y, x int
+	at      int  // of its first channel, if it lay inside the image
+	inside  bool // so do all its taps
+}
 
 func (g *gather) place(pixel int) place {
 	r := pixel / g.gridW
-	return place{r / g.gridH, r % g.gridH * g.stepH, pixel % g.gridW * g.stepW}
+	p := place{n: r / g.gridH, y: r % g.gridH * g.stepH, x: pixel % g.gridW * g.stepW}
+	p.at = ((p.n*g.srcH+p.y)*g.srcW + p.x) * g.srcC
+	return p
+}
+
+// places fills at with the places of grid pixels from p0 on.
+func (g *gather) places(at []place, p0 int) {
+	top, left, bottom, right := g.taps[0].oy, g.taps[0].ox, g.taps[0].oy, g.taps[0].ox
+	for _, t := range g.taps {
+		top, left, bottom, right = min(top, t.oy), min(left, t.ox), max(bottom, t.oy), max(right, t.ox)
+	}
+	for i := range at {
+		p := g.place(p0 + i)
+		p.inside = p.y+top >= 0 && p.x+left >= 0 && p.y+bottom < g.srcH && p.x+right < g.srcW
+		at[i] = p
+	}
 }
 
 // source is the index of the first channel of the source pixel of a tap, or -1 outside the image.
@@ -57,8 +76,8 @@ func (g *gather) run(threads int, src, dst []float32, ep Epilogue) {
 	}
 	t := current.Load()
 	pixels, panels := g.pixels(), panelsOf(g.weight.panels[0].N)
-	rows := min(gatherRows, pixels)
-	rowUnits := (pixels + rows - 1) / rows
+	rowUnits := (pixels + gatherRows - 1) / gatherRows
+	rows := (pixels + rowUnits - 1) / rowUnits
 	groups := len(g.weight.panels)
 	wide := panels // panels of a unit; fewer where the pixels alone do not feed the threads
 	for wide > unitPanels && rowUnits*groups*((panels+wide-1)/wide) < 4*workers(threads) {
@@ -91,9 +110,7 @@ func (g *gather) unit(t *table, src, dst []float32, ep Epilogue, p0, rows, group
 	as := scratch(rows * depth)
 	defer release(as)
 	var at [gatherRows]place
-	for i := range rows {
-		at[i] = g.place(p0 + i)
-	}
+	g.places(at[:rows], p0)
 	runs := g.runs(cg)
 	for k0 := 0; k0 < b.K; k0 += depth {
 		kc := min(depth, b.K-k0)
@@ -142,8 +159,14 @@ func (g *gather) fill(a, src []float32, at []place, runs []run, c0, cg, k0, kc i
 		lo, hi := max(k0-start, 0), min(k0+kc-start, n) // the part of the run in this block
 		if lo < hi {
 			out := start + lo - k0
-			for i, p := range at {
-				g.copyRun(a[i*kc+out:i*kc+out+hi-lo], src, p, r, c0, cg, lo)
+			first := (r.oy*g.srcW+r.ox)*g.srcC + c0 + lo // from a place to the first operand
+			for i := range at {
+				row := a[i*kc+out : i*kc+out+hi-lo]
+				if p := &at[i]; p.inside {
+					copy(row, src[p.at+first:])
+				} else {
+					g.copyRun(row, src, *p, r, c0, cg, lo)
+				}
 			}
 		}
 		start += n
