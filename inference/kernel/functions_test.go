@@ -1,20 +1,9 @@
 package kernel
 
-// differential holds a call of every exported function with drawn shapes and operands; it returns all that the function writes.
-func differential() map[string]func(d *trial) [][]float32 {
-	m := map[string]func(d *trial) [][]float32{}
-	rowFunctions(m)
-	reductions(m)
-	products(m)
-	images(m)
-	caches(m)
-	return m
-}
-
-func rowFunctions(m map[string]func(d *trial) [][]float32) {
+func init() {
 	for name, f := range map[string]func(dst, a []float32){"Exp": Exp, "Log": Log, "Erf": Erf, "Tanh": Tanh, "Sigmoid": Sigmoid, "GELU": GELU,
 		"GELUTanh": GELUTanh, "SiLU": SiLU, "Sin": Sin, "Cos": Cos, "ReLU": ReLU} {
-		m[name] = func(d *trial) [][]float32 {
+		differential[name] = func(d *trial) [][]float32 {
 			a := d.draw(d.size(100))
 			y := d.over(a)
 			f(y, a)
@@ -23,7 +12,7 @@ func rowFunctions(m map[string]func(d *trial) [][]float32) {
 	}
 	for name, f := range map[string]func(dst, a, b []float32){"Add": Add, "Sub": Sub, "Mul": Mul, "Div": Div, "ReLUGrad": ReLUGrad, "GELUGrad": GELUGrad,
 		"GELUTanhGrad": GELUTanhGrad, "SiLUGrad": SiLUGrad, "TanhGrad": TanhGrad, "SigmoidGrad": SigmoidGrad, "ErfGrad": ErfGrad} {
-		m[name] = func(d *trial) [][]float32 {
+		differential[name] = func(d *trial) [][]float32 {
 			n := d.size(100)
 			a, b := d.draw(n), d.draw(n)
 			y := d.over(a, b)
@@ -31,27 +20,27 @@ func rowFunctions(m map[string]func(d *trial) [][]float32) {
 			return [][]float32{y}
 		}
 	}
-	m["Scale"] = func(d *trial) [][]float32 {
+	differential["Scale"] = func(d *trial) [][]float32 {
 		a := d.draw(d.size(100))
 		y := d.over(a)
 		Scale(y, a, d.scalar())
 		return [][]float32{y}
 	}
-	m["AddScaled"] = func(d *trial) [][]float32 {
+	differential["AddScaled"] = func(d *trial) [][]float32 {
 		n := d.size(100)
 		a, b := d.draw(n), d.draw(n)
 		y := d.over(a, b)
 		AddScaled(y, a, b, d.scalar())
 		return [][]float32{y}
 	}
-	m["MulAdd"] = func(d *trial) [][]float32 {
+	differential["MulAdd"] = func(d *trial) [][]float32 {
 		n := d.size(100)
 		a, b, c := d.draw(n), d.draw(n), d.draw(n)
 		y := d.over(a, b, c)
 		MulAdd(y, a, b, c)
 		return [][]float32{y}
 	}
-	m["SinCos"] = func(d *trial) [][]float32 {
+	differential["SinCos"] = func(d *trial) [][]float32 {
 		n := d.size(40)
 		sin, cos, f := d.out(n), d.out(n), make([]float64, n)
 		for i := range f {
@@ -60,7 +49,7 @@ func rowFunctions(m map[string]func(d *trial) [][]float32) {
 		SinCos(sin, cos, d.r.IntN(100000), f)
 		return [][]float32{sin, cos}
 	}
-	m["Rotate"] = func(d *trial) [][]float32 {
+	differential["Rotate"] = func(d *trial) [][]float32 {
 		h := d.size(40)
 		x, cos, sin, neg := d.draw(2*h+d.r.IntN(4)), d.draw(h), d.draw(h), d.draw(h)
 		y := d.over(x)
@@ -69,61 +58,61 @@ func rowFunctions(m map[string]func(d *trial) [][]float32) {
 	}
 }
 
-func reductions(m map[string]func(d *trial) [][]float32) {
+func init() {
 	for name, f := range map[string]func(x []float32) float32{"Sum": Sum, "SumSquares": SumSquares, "Max": Max} {
-		m[name] = func(d *trial) [][]float32 { return [][]float32{{f(d.draw(d.size(200)))}} }
+		differential[name] = func(d *trial) [][]float32 { return [][]float32{{f(d.draw(d.size(200)))}} }
 	}
-	m["Dot"] = func(d *trial) [][]float32 { n := d.size(200); return [][]float32{{Dot(d.draw(n), d.draw(n))}} }
-	m["Softmax"] = func(d *trial) [][]float32 {
+	differential["Dot"] = func(d *trial) [][]float32 { n := d.size(200); return [][]float32{{Dot(d.draw(n), d.draw(n))}} }
+	differential["Softmax"] = func(d *trial) [][]float32 {
 		rows, n := d.size(300), d.size(70)
 		x := d.draw(rows * n)
 		y := d.over(x)
 		Softmax(d.threads, rows, n, y, x, d.scalar())
 		return [][]float32{y}
 	}
-	m["SoftmaxRange"] = func(d *trial) [][]float32 {
+	differential["SoftmaxRange"] = func(d *trial) [][]float32 {
 		x := d.draw(d.size(70))
 		y := d.over(x)
 		lo := d.r.IntN(len(x))
 		SoftmaxRange(y, x, lo, lo+d.size(len(x)-lo), d.scalar())
 		return [][]float32{y}
 	}
-	m["SoftmaxBackward"] = func(d *trial) [][]float32 {
+	differential["SoftmaxBackward"] = func(d *trial) [][]float32 {
 		rows, n := d.size(300), d.size(70)
 		dy, y := d.draw(rows*n), d.draw(rows*n)
 		dx := d.over(dy)
 		SoftmaxBackward(d.threads, rows, n, dx, dy, y, d.scalar())
 		return [][]float32{dx}
 	}
-	m["LogSoftmax"] = func(d *trial) [][]float32 {
+	differential["LogSoftmax"] = func(d *trial) [][]float32 {
 		rows, n := d.size(300), d.size(70)
 		x := d.draw(rows * n)
 		y := d.over(x)
 		LogSoftmax(d.threads, rows, n, y, x)
 		return [][]float32{y}
 	}
-	m["LayerNorm"] = func(d *trial) [][]float32 {
+	differential["LayerNorm"] = func(d *trial) [][]float32 {
 		rows, n := d.size(300), d.size(70)
 		x, gamma, beta, mean, rstd := d.draw(rows*n), d.draw(n), d.draw(n), d.out(rows), d.out(rows)
 		y := d.over(x)
 		LayerNorm(d.threads, rows, n, y, x, gamma, beta, 1e-5, mean, rstd)
 		return [][]float32{y, mean, rstd}
 	}
-	m["LayerNormBackward"] = func(d *trial) [][]float32 {
+	differential["LayerNormBackward"] = func(d *trial) [][]float32 {
 		rows, n := d.size(300), d.size(70)
 		dy, x, gamma, mean, rstd := d.draw(rows*n), d.draw(rows*n), d.draw(n), d.draw(rows), d.draw(rows)
 		dx := d.over(dy)
 		LayerNormBackward(d.threads, rows, n, dx, dy, x, gamma, mean, rstd)
 		return [][]float32{dx}
 	}
-	m["RMSNorm"] = func(d *trial) [][]float32 {
+	differential["RMSNorm"] = func(d *trial) [][]float32 {
 		rows, n := d.size(300), d.size(70)
 		x, gamma, rstd := d.draw(rows*n), d.draw(n), d.out(rows)
 		y := d.over(x)
 		RMSNorm(d.threads, rows, n, y, x, gamma, 1e-6, rstd)
 		return [][]float32{y, rstd}
 	}
-	m["RMSNormBackward"] = func(d *trial) [][]float32 {
+	differential["RMSNormBackward"] = func(d *trial) [][]float32 {
 		rows, n := d.size(300), d.size(70)
 		dy, x, gamma, rstd := d.draw(rows*n), d.draw(rows*n), d.draw(n), d.draw(rows)
 		dx := d.over(dy)
@@ -132,19 +121,19 @@ func reductions(m map[string]func(d *trial) [][]float32) {
 	}
 }
 
-func products(m map[string]func(d *trial) [][]float32) {
-	m["Pack"] = func(d *trial) [][]float32 {
+func init() {
+	differential["Pack"] = func(d *trial) [][]float32 {
 		k, n := d.size(70), d.size(70)
 		p := Pack(d.draw(k*n), k, n, d.r.IntN(2) == 0)
 		return [][]float32{p.data, p.Transposed().data}
 	}
-	m["Transpose"] = func(d *trial) [][]float32 {
+	differential["Transpose"] = func(d *trial) [][]float32 {
 		rows, cols := d.size(70), d.size(400)
 		y := d.out(rows * cols)
 		Transpose(d.threads, rows, cols, y, d.draw(rows*cols))
 		return [][]float32{y}
 	}
-	m["Gemm"] = func(d *trial) [][]float32 {
+	differential["Gemm"] = func(d *trial) [][]float32 {
 		rows, n, k := d.size(20), d.size(150), d.size(500)
 		lda, ldc := k+d.r.IntN(3), n+d.r.IntN(3)
 		p := Pack(d.draw(k*n), k, n, d.r.IntN(2) == 0)
@@ -154,7 +143,7 @@ func products(m map[string]func(d *trial) [][]float32) {
 		Gemm(d.threads, rows, d.draw((rows-1)*lda+k), lda, p, c, ldc, d.epilogue(n, size))
 		return [][]float32{c}
 	}
-	m["GemmMany"] = func(d *trial) [][]float32 {
+	differential["GemmMany"] = func(d *trial) [][]float32 {
 		rows, k := d.size(20), d.size(500)
 		lda := k + d.r.IntN(3)
 		var products []Product
@@ -169,13 +158,13 @@ func products(m map[string]func(d *trial) [][]float32) {
 		GemmMany(d.threads, rows, d.draw((rows-1)*lda+k), lda, products...)
 		return out
 	}
-	m["MatMul"] = func(d *trial) [][]float32 {
+	differential["MatMul"] = func(d *trial) [][]float32 {
 		batch, rows, n, k := d.size(4), d.size(20), d.size(50), d.size(50)
 		c := d.out(batch * rows * n)
 		MatMul(d.threads, batch, rows, n, k, d.draw(batch*rows*k), d.draw(batch*k*n), c, d.r.IntN(2) == 0, d.r.IntN(2) == 0)
 		return [][]float32{c}
 	}
-	m["MatMulBatch"] = func(d *trial) [][]float32 {
+	differential["MatMulBatch"] = func(d *trial) [][]float32 {
 		outer, inner, rows, n, k := d.size(3), d.size(3), d.size(40), d.size(40), d.size(70)
 		operand := func(rows, cols int) Batch {
 			if d.r.IntN(2) == 0 {
@@ -189,7 +178,7 @@ func products(m map[string]func(d *trial) [][]float32) {
 		MatMulBatch(d.threads, outer, inner, rows, n, k, a, b, c)
 		return [][]float32{c.Data}
 	}
-	m["Attention"] = func(d *trial) [][]float32 {
+	differential["Attention"] = func(d *trial) [][]float32 {
 		h := Heads{B: d.size(2), H: 2 * d.size(2), Shared: d.size(2), TQ: d.size(60), D: d.size(40), Scale: d.scalar(), Causal: d.r.IntN(2) == 0}
 		h.TK = h.TQ + d.r.IntN(40)
 		q, out := d.batch(h.B, h.H, h.TQ, h.D, d.draw), d.batch(h.B, h.H, h.TQ, h.D, d.out)
@@ -199,8 +188,8 @@ func products(m map[string]func(d *trial) [][]float32) {
 	}
 }
 
-func images(m map[string]func(d *trial) [][]float32) {
-	m["PackConv"] = func(d *trial) [][]float32 {
+func init() {
+	differential["PackConv"] = func(d *trial) [][]float32 {
 		_, f, _, _ := d.conv()
 		out := [][]float32{f.forward.depthwise}
 		for _, p := range f.forward.panels {
@@ -208,39 +197,39 @@ func images(m map[string]func(d *trial) [][]float32) {
 		}
 		return out
 	}
-	m["Conv2D"] = func(d *trial) [][]float32 {
+	differential["Conv2D"] = func(d *trial) [][]float32 {
 		s, f, in, n := d.conv()
 		y := d.out(n)
 		Conv2D(d.threads, s, d.draw(in), f, y, d.epilogue(s.O, n))
 		return [][]float32{y}
 	}
-	m["Conv2DBackwardInput"] = func(d *trial) [][]float32 {
+	differential["Conv2DBackwardInput"] = func(d *trial) [][]float32 {
 		s, f, in, n := d.conv()
 		dx := d.out(in)
 		Conv2DBackwardInput(d.threads, s, d.draw(n), f, dx)
 		return [][]float32{dx}
 	}
-	m["MaxPool2D"] = func(d *trial) [][]float32 { y, index, _ := d.maxPool(); return [][]float32{y, index} }
-	m["MaxPool2DBackward"] = func(d *trial) [][]float32 { _, _, dx := d.maxPool(); return [][]float32{dx} }
-	m["AvgPool2D"] = func(d *trial) [][]float32 {
+	differential["MaxPool2D"] = func(d *trial) [][]float32 { y, index, _ := d.maxPool(); return [][]float32{y, index} }
+	differential["MaxPool2DBackward"] = func(d *trial) [][]float32 { _, _, dx := d.maxPool(); return [][]float32{dx} }
+	differential["AvgPool2D"] = func(d *trial) [][]float32 {
 		p, in, n := d.pool()
 		y := d.out(n)
 		AvgPool2D(d.threads, p, d.draw(in), y)
 		return [][]float32{y}
 	}
-	m["AvgPool2DBackward"] = func(d *trial) [][]float32 {
+	differential["AvgPool2DBackward"] = func(d *trial) [][]float32 {
 		p, in, n := d.pool()
 		dx := d.out(in)
 		AvgPool2DBackward(d.threads, p, d.draw(n), dx)
 		return [][]float32{dx}
 	}
-	m["GlobalAvgPool"] = func(d *trial) [][]float32 {
+	differential["GlobalAvgPool"] = func(d *trial) [][]float32 {
 		n, hw, c := d.size(3), d.size(50), d.size(50)
 		y := d.out(n * c)
 		GlobalAvgPool(d.threads, n, hw, c, d.draw(n*hw*c), y)
 		return [][]float32{y}
 	}
-	m["GlobalAvgPoolBackward"] = func(d *trial) [][]float32 {
+	differential["GlobalAvgPoolBackward"] = func(d *trial) [][]float32 {
 		n, hw, c := d.size(3), d.size(50), d.size(50)
 		dx := d.out(n * hw * c)
 		GlobalAvgPoolBackward(d.threads, n, hw, c, d.draw(n*c), dx)
@@ -260,8 +249,8 @@ func (d *trial) maxPool() (y, index, dx []float32) {
 	return y, index, dx
 }
 
-func caches(m map[string]func(d *trial) [][]float32) {
-	m["Attend"] = func(d *trial) [][]float32 {
+func init() {
+	differential["Attend"] = func(d *trial) [][]float32 {
 		heads, width, tokens, rows := d.size(3), d.size(40), d.size(2*PageTokens), d.size(4)
 		pages := []*KVPage{NewKVPage(heads, width), NewKVPage(heads, width)}
 		for i := range tokens {

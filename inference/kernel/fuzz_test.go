@@ -20,8 +20,7 @@ func patterns(data []byte, r *rand.Rand, n int) []float32 {
 // FuzzLevels compares every function of every level with its portable twin: those of the table over rows of n, and of the exported ones the one that is
 // picked, on 1, 2 and 7 workers.
 func FuzzLevels(f *testing.F) {
-	calls := differential()
-	names := slices.Sorted(maps.Keys(calls))
+	names := slices.Sorted(maps.Keys(differential))
 	for i := range names {
 		f.Add([]byte{0, 0, 0x80, 0x7f, 1, 0, 0, 0}, uint64(i), uint8(19), uint8(i))
 	}
@@ -37,7 +36,7 @@ func FuzzLevels(f *testing.F) {
 			}
 		}
 		values := variants[seed%uint64(len(variants))]
-		compareLevels(t, calls[names[int(pick)%len(names)]], seed, func(r *rand.Rand, n int) []float32 {
+		compareLevels(t, differential[names[int(pick)%len(names)]], seed, func(r *rand.Rand, n int) []float32 {
 			x := values(r, n)
 			if r.IntN(4) == 0 {
 				copy(x, patterns(data, r, min(n, len(data)/4)))

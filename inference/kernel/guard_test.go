@@ -72,12 +72,11 @@ func TestNoAccessOutsideTheOperands(t *testing.T) {
 
 // Every exported function with each operand against a page that faults.
 func TestNoFunctionTouchesMore(t *testing.T) {
-	calls := differential()
 	for _, l := range Levels() {
 		for _, end := range []bool{false, true} {
 			t.Run(fmt.Sprint(l, end), func(t *testing.T) {
 				defer SetLevel(l)()
-				for _, call := range calls {
+				for _, call := range differential {
 					for seed := range uint64(6) {
 						d := newTrial(seed, random, 1)
 						d.place = func(x []float32) []float32 { return guarded(t, x, end) }
