@@ -117,29 +117,38 @@ func Digests(ctx context.Context, fsys fs.FS) ([]Digest, error) {
 	return out, nil
 }
 
+// digestFile hashes a file as it is mapped, window by window, so that it takes neither a copy nor memory.
 func digestFile(ctx context.Context, fsys fs.FS, p string) (string, int64, error) {
-	f, err := fsys.Open(p)
+	src, err := openSource(fsys, p)
 	if err != nil {
 		return "", 0, err
 	}
-	defer f.Close()
+	defer src.Close()
 	h := sha256.New()
-	n := int64(0)
-	buf := make([]byte, 256<<10)
-	for {
+	const window = 1 << 20
+	for off := int64(0); off < src.Size(); off += window {
+		n := min(window, src.Size()-off)
 		if err := ctx.Err(); err != nil {
-			return "", n, err
+			return "", 0, err
 		}
-		k, err := f.Read(buf)
-		h.Write(buf[:k])
-		n += int64(k)
-		if err == io.EOF {
-			return hex.EncodeToString(h.Sum(nil)), n, nil
+		if err := view(src, off, n, func(part []byte) { h.Write(part) }); err != nil {
+			return "", 0, err
 		}
-		if err != nil {
-			return "", n, err
-		}
+		src.Release(off, n)
 	}
+	return hex.EncodeToString(h.Sum(nil)), src.Size(), ctx.Err()
+}
+
+// view calls f with n bytes at off: in place where the file is mapped, else with a copy.
+func view(src source, off, n int64, f func([]byte)) error {
+	if m, ok := src.(*mapped); ok {
+		return m.View(off, n, f)
+	}
+	p, err := src.Bytes(off, n)
+	if err == nil {
+		f(p)
+	}
+	return err
 }
 
 // Combined is the digest of a whole folder: SHA-256 over one line "sha256  path\n" a file, sorted by path.

@@ -78,7 +78,7 @@ func (r *reader) Release(int64, int64) {}
 
 func (r *reader) Close() error { return r.c.Close() }
 
-// mapped is a file in memory. A mapped file that is cut short while in use faults; Read turns that into an error.
+// mapped is a file in memory. A mapped file that is cut short while in use faults; Read and View turn that into an error.
 type mapped struct {
 	data  []byte
 	file  bool // a mapping, not a copy
@@ -88,7 +88,12 @@ type mapped struct {
 func (m *mapped) Size() int64 { return int64(len(m.data)) }
 
 func (m *mapped) Read(p []byte, off int64) (err error) {
-	if m.data == nil || off < 0 || off > m.Size()-int64(len(p)) {
+	return m.View(off, int64(len(p)), func(part []byte) { copy(p, part) })
+}
+
+// View calls f with n bytes at off, which it must not keep.
+func (m *mapped) View(off, n int64, f func([]byte)) (err error) {
+	if m.data == nil || off < 0 || off > m.Size()-n {
 		return fmt.Errorf("%w: read outside the file (or after Close)", ErrFormat)
 	}
 	old := debug.SetPanicOnFault(true)
@@ -98,7 +103,7 @@ func (m *mapped) Read(p []byte, off int64) (err error) {
 			err = fmt.Errorf("%w: the file changed while it was read", ErrFormat)
 		}
 	}()
-	copy(p, m.data[off:])
+	f(m.data[off : off+n])
 	return nil
 }
 
