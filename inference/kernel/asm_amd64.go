@@ -110,6 +110,9 @@ func relu_avx2(n int, dst, a *float32)
 func relugrad_avx2(n int, dst, a, b *float32)
 
 //go:noescape
+func larger_avx2(n int, dst, a, b *float32)
+
+//go:noescape
 func exp_avx2(n int, dst, a *float32, s float32)
 
 //go:noescape
@@ -345,6 +348,9 @@ func relu_avx512(n int, dst, a *float32)
 
 //go:noescape
 func relugrad_avx512(n int, dst, a, b *float32)
+
+//go:noescape
+func larger_avx512(n int, dst, a, b *float32)
 
 //go:noescape
 func exp_avx512(n int, dst, a *float32, s float32)

@@ -68,6 +68,9 @@ func relu_neon(n int, dst, a *float32)
 func relugrad_neon(n int, dst, a, b *float32)
 
 //go:noescape
+func larger_neon(n int, dst, a, b *float32)
+
+//go:noescape
 func exp_neon(n int, dst, a *float32, s float32)
 
 //go:noescape

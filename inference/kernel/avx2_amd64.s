@@ -5154,6 +5154,66 @@ done:
 	VZEROUPPER
 	RET
 
+// func larger_avx2(n int, dst, a, b *float32)
+TEXT ·larger_avx2(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	CMPQ CX, $16
+	JLT two_end
+two:
+	VMOVUPS 0(SI), Y0
+	VMOVUPS 32(SI), Y4
+	VMOVUPS 0(DX), Y1
+	VMOVUPS 32(DX), Y5
+	VMAXPS Y0, Y1, Y2
+	VMAXPS Y4, Y5, Y6
+	VCMPPS $0, Y1, Y1, Y3
+	VCMPPS $0, Y5, Y5, Y7
+	VBLENDVPS Y3, Y2, Y1, Y0
+	VBLENDVPS Y7, Y6, Y5, Y4
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y4, 32(DI)
+	ADDQ $64, SI
+	ADDQ $64, DX
+	ADDQ $64, DI
+	SUBQ $16, CX
+	CMPQ CX, $16
+	JGE two
+two_end:
+	CMPQ CX, $8
+	JLT one_end
+one:
+	VMOVUPS 0(SI), Y0
+	VMOVUPS 0(DX), Y1
+	VMAXPS Y0, Y1, Y2
+	VCMPPS $0, Y1, Y1, Y3
+	VBLENDVPS Y3, Y2, Y1, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, SI
+	ADDQ $32, DX
+	ADDQ $32, DI
+	SUBQ $8, CX
+	CMPQ CX, $8
+	JGE one
+one_end:
+	TESTQ CX, CX
+	JEQ done
+	SHLQ $2, CX
+	LEAQ avx2_tail<>+32(SB), AX
+	SUBQ CX, AX
+	VMOVUPS (AX), Y15
+	VMASKMOVPS (SI), Y15, Y0
+	VMASKMOVPS (DX), Y15, Y1
+	VMAXPS Y0, Y1, Y2
+	VCMPPS $0, Y1, Y1, Y3
+	VBLENDVPS Y3, Y2, Y1, Y0
+	VMASKMOVPS Y0, Y15, (DI)
+done:
+	VZEROUPPER
+	RET
+
 // func exp_avx2(n int, dst, a *float32, s float32)
 TEXT ·exp_avx2(SB), NOSPLIT, $0-28
 	MOVQ n+0(FP), CX

@@ -10174,6 +10174,66 @@ done:
 	VZEROUPPER
 	RET
 
+// func larger_avx512(n int, dst, a, b *float32)
+TEXT ·larger_avx512(SB), NOSPLIT, $0-32
+	MOVQ n+0(FP), CX
+	MOVQ dst+8(FP), DI
+	MOVQ a+16(FP), SI
+	MOVQ b+24(FP), DX
+	CMPQ CX, $32
+	JLT two_end
+two:
+	VMOVUPS 0(SI), Z0
+	VMOVUPS 64(SI), Z3
+	VMOVUPS 0(DX), Z1
+	VMOVUPS 64(DX), Z4
+	VMAXPS Z0, Z1, Z2
+	VMAXPS Z3, Z4, Z5
+	VCMPPS $0, Z1, Z1, K2
+	VCMPPS $0, Z4, Z4, K3
+	VBLENDMPS Z2, Z1, K2, Z0
+	VBLENDMPS Z5, Z4, K3, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ $128, SI
+	ADDQ $128, DX
+	ADDQ $128, DI
+	SUBQ $32, CX
+	CMPQ CX, $32
+	JGE two
+two_end:
+	CMPQ CX, $16
+	JLT one_end
+one:
+	VMOVUPS 0(SI), Z0
+	VMOVUPS 0(DX), Z1
+	VMAXPS Z0, Z1, Z2
+	VCMPPS $0, Z1, Z1, K2
+	VBLENDMPS Z2, Z1, K2, Z0
+	VMOVUPS Z0, 0(DI)
+	ADDQ $64, SI
+	ADDQ $64, DX
+	ADDQ $64, DI
+	SUBQ $16, CX
+	CMPQ CX, $16
+	JGE one
+one_end:
+	TESTQ CX, CX
+	JEQ done
+	MOVL $1, AX
+	SHLL CX, AX
+	SUBL $1, AX
+	KMOVW AX, K1
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (DX), K1, Z1
+	VMAXPS Z0, Z1, Z2
+	VCMPPS $0, Z1, Z1, K2
+	VBLENDMPS Z2, Z1, K2, Z0
+	VMOVUPS Z0, K1, (DI)
+done:
+	VZEROUPPER
+	RET
+
 // func exp_avx512(n int, dst, a *float32, s float32)
 TEXT ·exp_avx512(SB), NOSPLIT, $0-28
 	MOVQ n+0(FP), CX

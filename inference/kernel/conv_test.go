@@ -140,3 +140,16 @@ func TestMaxPoolTakesTheFirstOfEquals(t *testing.T) {
 		t.Fatalf("maximum %v at %d, want 5 at 1", y[0], index[0])
 	}
 }
+
+// Positions asked for or not, the values are the same, NaN and zeros of either sign included.
+func TestMaxPoolWithAndWithoutPositions(t *testing.T) {
+	p := Pool{N: 2, H: 7, W: 9, C: 21, KH: 3, KW: 3, StrideH: 2, StrideW: 2, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
+	n := p.N * p.OutH() * p.OutW() * p.C
+	x, want, index := wide(rand.New(rand.NewPCG(61, 62)), p.N*p.H*p.W*p.C), make([]float32, n), make([]int32, n)
+	MaxPool2D(1, p, x, want, index)
+	everywhere(t, func(t *testing.T, threads int) {
+		got := make([]float32, n)
+		MaxPool2D(threads, p, x, got, nil)
+		equal(t, "without positions", got, want)
+	})
+}

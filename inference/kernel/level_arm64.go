@@ -14,7 +14,7 @@ func neonTable() *table {
 	t.add, t.sub, t.mul, t.div = asm2(add_neon), asm2(sub_neon), asm2(mul_neon), asm2(div_neon)
 	t.scale, t.divide = asm1s(scale_neon), asm1s(divide_neon)
 	t.axpy, t.fma3 = asm2s(axpy_neon), asm3(fma3_neon)
-	t.relu, t.relugrad = asm1(relu_neon), asm2(relugrad_neon)
+	t.relu, t.relugrad, t.larger = asm1(relu_neon), asm2(relugrad_neon), asm2(larger_neon)
 	t.exp = asm1s(exp_neon)
 	t.standard, t.norm = asm1st(standard_neon), asm3st(norm_neon)
 	t.normback, t.softback = asm2stu(normback_neon), asm2st(softback_neon)

@@ -36,6 +36,7 @@ func outputs(t *table, a, b, c []float32, s, u, v float32) map[string][]float32 
 		f(d)
 		out[name] = d
 	}
+	row("larger", func(d []float32) { t.larger(d, a, b) })
 	row("log", func(d []float32) { t.log(d, a) })
 	row("softmax", func(d []float32) { t.softmax(d, a, s) })
 	for rows := 1; rows <= len(a); rows = rows*2 + 1 {

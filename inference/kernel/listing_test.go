@@ -123,6 +123,7 @@ func (vm *sim) table(level Level, packed, strided *tileSet) *table {
 	t.axpy = asm2s(func(n int, dst, a, b *float32, s float32) { vm.run("axpy_"+v, n, nil, []*float32{dst, a, b}, s) })
 	t.fma3 = asm3(func(n int, dst, a, b, c *float32) { vm.run("fma3_"+v, n, nil, []*float32{dst, a, b, c}) })
 	t.relu = asm1(func(n int, dst, a *float32) { vm.run("relu_"+v, n, nil, []*float32{dst, a}) })
+	t.larger = asm2(func(n int, dst, a, b *float32) { vm.run("larger_"+v, n, nil, []*float32{dst, a, b}) })
 	t.relugrad = asm2(func(n int, dst, a, b *float32) { vm.run("relugrad_"+v, n, nil, []*float32{dst, a, b}) })
 	t.exp = asm1s(func(n int, dst, a *float32, s float32) { vm.run("exp_"+v, n, nil, []*float32{dst, a}, s) })
 	t.standard = asm1st(func(n int, dst, a *float32, s, t float32) { vm.run("standard_"+v, n, nil, []*float32{dst, a}, s, t) })

@@ -2808,6 +2808,59 @@ partial:
 done:
 	RET
 
+// func larger_neon(n int, dst, a, b *float32)
+TEXT ·larger_neon(SB), NOSPLIT, $0-32
+	MOVD n+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD $neon_constants<>(SB), R9
+	CMP $4, R0
+	BLT tail
+loop:
+	VLD1.P 16(R2), [V0.S4]
+	VLD1.P 16(R3), [V1.S4]
+	WORD $0x6ea0e43e // FCMGT V30.4S, V1.4S, V0.4S
+	VMOV V0.B16, V2.B16
+	VBIT V30.B16, V1.B16, V2.B16
+	WORD $0x4e21e423 // FCMEQ V3.4S, V1.4S, V1.4S
+	VMOV V1.B16, V0.B16
+	VBIT V3.B16, V2.B16, V0.B16
+	VST1.P [V0.S4], 16(R1)
+	SUB $4, R0
+	CMP $4, R0
+	BGE loop
+tail:
+	CBZ R0, done
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VLD1.P 4(R2), V0.S[0]
+	VLD1.P 4(R3), V1.S[0]
+	CMP $2, R0
+	BLT partial
+	VLD1.P 4(R2), V0.S[1]
+	VLD1.P 4(R3), V1.S[1]
+	CMP $3, R0
+	BLT partial
+	VLD1.P 4(R2), V0.S[2]
+	VLD1.P 4(R3), V1.S[2]
+partial:
+	WORD $0x6ea0e43e // FCMGT V30.4S, V1.4S, V0.4S
+	VMOV V0.B16, V2.B16
+	VBIT V30.B16, V1.B16, V2.B16
+	WORD $0x4e21e423 // FCMEQ V3.4S, V1.4S, V1.4S
+	VMOV V1.B16, V0.B16
+	VBIT V3.B16, V2.B16, V0.B16
+	VST1.P V0.S[0], 4(R1)
+	CMP $2, R0
+	BLT done
+	VST1.P V0.S[1], 4(R1)
+	CMP $3, R0
+	BLT done
+	VST1.P V0.S[2], 4(R1)
+done:
+	RET
+
 // func exp_neon(n int, dst, a *float32, s float32)
 TEXT ·exp_neon(SB), NOSPLIT, $0-28
 	MOVD n+0(FP), R0

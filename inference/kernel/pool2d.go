@@ -47,6 +47,7 @@ func (p Pool) window(oh, ow int) (h0, h1, w0, w1, whole int) {
 func MaxPool2D(threads int, p Pool, x, y []float32, index []int32) {
 	p.check(len(x), len(y))
 	oh, ow, c := p.OutH(), p.OutW(), p.C
+	t := current.Load()
 	Parallel(threads, p.N*oh, func(u int) {
 		n, r := u/oh, u%oh
 		for q := range ow {
@@ -56,14 +57,29 @@ func MaxPool2D(threads int, p Pool, x, y []float32, index []int32) {
 			if index != nil {
 				at = index[o : o+c]
 			}
-			p.maxWindow(x[n*p.H*p.W*c:], r, q, best, at)
+			p.maxWindow(t, x[n*p.H*p.W*c:], r, q, best, at)
 		}
 	})
 }
 
-func (p Pool) maxWindow(x []float32, oh, ow int, best []float32, at []int32) {
+func largerGeneric(dst, a, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		m, v := a[i], b[i]
+		if v > m || v != v {
+			m = v
+		}
+		dst[i] = m
+	}
+}
+
+func (p Pool) maxWindow(t *table, x []float32, oh, ow int, best []float32, at []int32) {
 	for j := range best {
 		best[j] = negInf
+	}
+	if at == nil {
+		p.largest(t, x, oh, ow, best)
+		return
 	}
 	first := true
 	h0, h1, w0, w1, _ := p.window(oh, ow)
@@ -72,10 +88,7 @@ func (p Pool) maxWindow(x []float32, oh, ow int, best []float32, at []int32) {
 			pos := h*p.W + w
 			for j, v := range x[pos*p.C : pos*p.C+p.C] {
 				if first || v > best[j] || v != v {
-					best[j] = v
-					if at != nil {
-						at[j] = int32(pos)
-					}
+					best[j], at[j] = v, int32(pos)
 				}
 			}
 			first = false
@@ -84,6 +97,21 @@ func (p Pool) maxWindow(x []float32, oh, ow int, best []float32, at []int32) {
 	if first {
 		for j := range at {
 			at[j] = -1
+		}
+	}
+}
+
+// largest is maxWindow without positions.
+func (p Pool) largest(t *table, x []float32, oh, ow int, best []float32) {
+	h0, h1, w0, w1, _ := p.window(oh, ow)
+	for h := h0; h < h1; h++ {
+		for w := w0; w < w1; w++ {
+			v := x[(h*p.W+w)*p.C:][:p.C]
+			if h == h0 && w == w0 {
+				copy(best, v) // the sign of a first zero counts
+			} else {
+				t.larger(best, best, v)
+			}
 		}
 	}
 }
@@ -126,10 +154,7 @@ func AvgPool2D(threads int, p Pool, x, y []float32) {
 					t.add(acc, acc, img[at:at+c])
 				}
 			}
-			d := p.divisor(h0, h1, w0, w1, whole)
-			for j := range acc {
-				acc[j] /= d
-			}
+			t.divide(acc, acc, p.divisor(h0, h1, w0, w1, whole))
 		}
 	})
 }
@@ -154,9 +179,7 @@ func AvgPool2DBackward(threads int, p Pool, dy, dx []float32) {
 		for o := range oh * ow {
 			h0, h1, w0, w1, whole := p.window(o/ow, o%ow)
 			div := p.divisor(h0, h1, w0, w1, whole)
-			for j, g := range dy[(n*oh*ow+o)*c : (n*oh*ow+o+1)*c] {
-				(*s)[j] = g / div
-			}
+			t.divide(*s, dy[(n*oh*ow+o)*c:(n*oh*ow+o+1)*c], div)
 			for h := h0; h < h1; h++ {
 				for w := w0; w < w1; w++ {
 					at := (h*p.W + w) * c
@@ -186,9 +209,7 @@ func GlobalAvgPool(threads, n, hw, c int, x, y []float32) {
 		for h := lanes / 2; h > 0; h /= 2 {
 			t.add(acc[:h*c], acc[:h*c], acc[h*c:2*h*c])
 		}
-		for j, v := range acc[:c] {
-			y[i*c+j] = v / float32(hw)
-		}
+		t.divide(y[i*c:(i+1)*c], acc[:c], float32(hw))
 	})
 }
 
@@ -199,9 +220,7 @@ func GlobalAvgPoolBackward(threads, n, hw, c int, dy, dx []float32) {
 	}
 	Parallel(threads, n, func(i int) {
 		first := dx[i*hw*c : (i*hw+1)*c]
-		for j, g := range dy[i*c : (i+1)*c] {
-			first[j] = g / float32(hw)
-		}
+		current.Load().divide(first, dy[i*c:(i+1)*c], float32(hw))
 		for p := 1; p < hw; p++ {
 			copy(dx[(i*hw+p)*c:(i*hw+p+1)*c], first)
 		}

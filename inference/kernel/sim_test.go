@@ -424,7 +424,7 @@ func (s *sim) compute(m *machine, in instruction, i int) uint32 {
 	case "VPSLLD":
 		return bits(1) << a[0].n
 	case "VCMPPS":
-		yes := map[int64]bool{1: f(2) < f(1), 30: f(2) > f(1)}
+		yes := map[int64]bool{0: f(2) == f(1), 1: f(2) < f(1), 30: f(2) > f(1)}
 		on, ok := yes[a[0].n]
 		if !ok {
 			s.t.Fatalf("sim: predicate %d", a[0].n)

@@ -20,6 +20,7 @@ type table struct {
 	fma3               func(dst, a, b, c []float32)               // a*b + c, rounded once
 	relu               func(dst, a []float32)                     // a < 0 becomes 0
 	relugrad           func(dst, dy, x []float32)                 // dy where x > 0
+	larger             func(dst, a, b []float32)                  // b where it is larger or NaN, else a
 	exp                func(dst, a []float32, s float32)          // e^(a-s)
 	standard           func(dst, a []float32, mean, rstd float32) // (a-mean)*rstd
 	norm               func(dst, a, gamma, beta []float32, mean, rstd float32)
@@ -67,7 +68,7 @@ func genericTable() *table {
 	t := &table{
 		level: Generic, gemm: gemmGeneric,
 		add: addGeneric, sub: subGeneric, mul: mulGeneric, div: divGeneric, scale: scaleGeneric, divide: divideGeneric,
-		axpy: axpyGeneric, fma3: fma3Generic, relu: reluGeneric, relugrad: reluGradGeneric, exp: expGeneric,
+		axpy: axpyGeneric, fma3: fma3Generic, relu: reluGeneric, relugrad: reluGradGeneric, larger: largerGeneric, exp: expGeneric,
 		standard: standardGeneric, norm: normGeneric, normback: normBackGeneric, softback: softBackGeneric,
 		erf: unary(erf1), tanh: unary(tanh1), sigmoid: unary(sigmoid1), silu: unary(silu1), gelu: unary(gelu1), gelutanh: unary(geluTanh1),
 		silugrad: gradient(siluGrad1), gelugrad: gradient(geluGrad1), gelutanhgrad: gradient(geluTanhGrad1),

@@ -21,6 +21,11 @@ var kernels = []kernel{
 		w.choose(30, in[0], in[1], w.r(t[0]), in[0], t[0], t[1])
 		return in[0]
 	}},
+	{"larger", 2, 0, func(w *writer, in, s, t []int) int { // b where it is larger or no number, else a
+		w.max(t[0], in[1], w.r(in[0]))
+		w.choose(0, in[0], in[1], w.r(in[1]), t[0], in[1], t[1])
+		return in[0]
+	}},
 	{"exp", 1, 1, func(w *writer, in, s, t []int) int { // of a - s
 		w.sub(in[0], in[0], w.r(s[0]))
 		return w.exp(in[0], t)

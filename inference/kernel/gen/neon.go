@@ -23,6 +23,7 @@ type arm struct {
 	writer
 	pool map[string]int // place of a constant in neon_constants
 	list []string
+	at   [32]int // where a register of a body is: a multiply-add leaves its result in what was scratch and changes the names instead of moving it
 }
 
 func (w *arm) file() string {
@@ -51,8 +52,8 @@ func (w *arm) begin(name, args string, size int) {
 // words are the instructions that the assembler of Go does not know, with their registers at zero; all take vectors of four lanes.
 var words = map[string]uint32{
 	"FADD": 0x4e20d400, "FSUB": 0x4ea0d400, "FMUL": 0x6e20dc00, "FDIV": 0x6e20fc00,
-	"FCMGT": 0x6ea0e400,
-	"FNEG":  0x6ea0f800, "FCMLT0": 0x4ea0e800, "BIC": 0x4e601c00,
+	"FCMEQ": 0x4e20e400, "FCMGT": 0x6ea0e400,
+	"FNEG": 0x6ea0f800, "FCMLT0": 0x4ea0e800, "BIC": 0x4e601c00,
 }
 
 // word writes op d, a, b; an instruction of one source has b = -1.
@@ -99,7 +100,7 @@ var constant = regexp.MustCompile(`^neon_([0-9a-f]{8})<>\(SB\)$`)
 // register is the number of a register operand; a constant is first loaded into scratch.
 func (w *arm) register(operand string, scratch int) int {
 	if n, err := strconv.Atoi(strings.TrimPrefix(operand, "V")); err == nil {
-		return n
+		return w.at[n]
 	}
 	m := constant.FindStringSubmatch(operand)
 	if m == nil {
@@ -115,24 +116,33 @@ func (w *arm) register(operand string, scratch int) int {
 	return scratch
 }
 
-// row writes the body of a row kernel and returns the register of its result.
-func (w *arm) row(body func(*writer) int) int {
+// row writes the body of a row kernel and returns the register of its result. Registers from 0 to kept stay where they are.
+func (w *arm) row(kept int, body func(*writer) int) int {
 	x := &writer{v: neon}
+	for i := range w.at {
+		w.at[i] = i
+	}
 	result := body(x)
 	for _, line := range strings.Split(strings.TrimSpace(x.body.String()), "\n") {
 		op, args, _ := strings.Cut(strings.TrimSpace(line), " ")
 		args, _, _ = strings.Cut(args, " //")
 		w.translate(op, strings.Split(args, ", "))
 	}
-	return result
+	for i := range kept {
+		if w.at[i] != i {
+			panic("gen: a register that is kept was renamed")
+		}
+	}
+	return w.at[result]
 }
 
 const scratchA, scratchB = 30, 31
 
 // translate writes one instruction of AVX2 over four lanes. Operands come in the order of Go's assembler for amd64: second source, first source, destination.
 func (w *arm) translate(op string, args []string) {
-	d := w.register(args[len(args)-1], scratchB)
-	source := func(i int) int { return w.register(args[i], scratchB) }
+	scratch := w.at[scratchB]
+	d := w.register(args[len(args)-1], scratch)
+	source := func(i int) int { return w.register(args[i], scratch) }
 	if three, ok := map[string]string{"VADDPS": "FADD", "VSUBPS": "FSUB", "VMULPS": "FMUL", "VDIVPS": "FDIV"}[op]; ok {
 		b := source(0)
 		w.word(three, d, source(1), b)
@@ -150,12 +160,13 @@ func (w *arm) translate(op string, args []string) {
 	case "VFMADD213PS", "VFMSUB213PS": // d = a*d ± b
 		b := source(0)
 		if op == "VFMSUB213PS" {
-			w.word("FNEG", scratchB, b, -1)
+			w.word("FNEG", scratch, b, -1)
 		} else {
-			w.move(scratchB, b)
+			w.move(scratch, b)
 		}
-		w.native("VFMLA", "S4", source(1), d, scratchB)
-		w.move(d, scratchB)
+		w.native("VFMLA", "S4", source(1), d, scratch)
+		name, _ := strconv.Atoi(args[2][1:])
+		w.at[name], w.at[scratchB] = scratch, d
 	case "VMAXPS", "VMINPS": // the second source where neither is greater
 		b := source(0)
 		a := source(1)
@@ -179,6 +190,8 @@ func (w *arm) translate(op string, args []string) {
 		b := source(1)
 		a := source(2)
 		switch args[0] {
+		case "$0":
+			w.word("FCMEQ", d, a, b)
 		case "$1":
 			w.word("FCMGT", d, b, a)
 		case "$30":
