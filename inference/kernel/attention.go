@@ -47,13 +47,18 @@ func (h *Heads) head(t *table, lo, hi int, q []float32, ldq int, k []float32, ld
 	panels := panelsOf(h.TK)
 	lds := panels * panelWidth
 	rows := min(attentionRows, hi-lo)
-	s := scratch(lds*h.D + panelsOf(h.D)*panelWidth*h.TK + rows*lds)
+	inPlace := t.inPlace(hi-lo, h.D, false)
+	packed := 0
+	if !inPlace {
+		packed = panelsOf(h.D) * panelWidth * h.TK
+	}
+	s := scratch(lds*h.D + packed + rows*lds)
 	defer release(s)
-	keys, buf := (*s)[:lds*h.D], (*s)[lds*h.D:]
-	values, scores := buf[:len(buf)-rows*lds], buf[len(buf)-rows*lds:]
+	keys, values, scores := (*s)[:lds*h.D], (*s)[lds*h.D:lds*h.D+packed], (*s)[lds*h.D+packed:]
 	t.pack(keys, k, ldk, h.D, h.TK, true)
-	t.pack(values, v, ldv, h.TK, h.D, false)
-	pv := &Panel{K: h.TK, N: h.D, data: values}
+	if !inPlace {
+		t.pack(values, v, ldv, h.TK, h.D, false)
+	}
 	for ; lo < hi; lo += rows {
 		n := min(rows, hi-lo)
 		t.gemmDeep(n, panels, h.D, q[lo*ldq:], ldq, keys, h.D*panelWidth, scores, lds)
@@ -65,8 +70,12 @@ func (h *Heads) head(t *table, lo, hi int, q []float32, ldq int, k []float32, ld
 				t.softmax(row, row, h.Scale)
 			}
 		}
+		if inPlace {
+			t.productRows(n, h.D/panelWidth, h.TK, scores, lds, v, ldv, out[lo*ldo:], ldo)
+			continue
+		}
 		for p := 0; p < panelsOf(h.D); p += unitPanels {
-			gemmUnit(t, n, scores, lds, pv, p, out, lo, ldo, Epilogue{})
+			gemmUnit(t, n, scores, lds, &Panel{K: h.TK, N: h.D, data: values}, p, out, lo, ldo, Epilogue{})
 		}
 	}
 }

@@ -61,10 +61,29 @@ func MatMulBatch(threads, outer, inner, m, n, k int, a, b, c Batch) {
 			t.transpose(*s, k, x, a.Row, k, m)
 			x, lda = *s, k
 		}
+		if within == 1 && t.inPlace(m, n, b.Trans) {
+			t.productRows(m, n/panelWidth, k, x, lda, b.at(o, i), b.Row, c.at(o, i), c.Row)
+			return
+		}
 		s := scratch(panelsOf(n) * k * panelWidth)
 		defer release(s)
 		t.pack(*s, b.at(o, i), b.Row, k, n, b.Trans)
 		p := Panel{K: k, N: n, data: *s}
 		gemmGrid(within, m, x, lda, &p, c.at(o, i), c.Row, Epilogue{})
 	})
+}
+
+// inPlace reports that rows of B, n values wide, are best read where they lie: packing costs more than it saves for few rows of A.
+func (t *table) inPlace(m, n int, trans bool) bool {
+	return t.gemmRows != nil && !trans && n%panelWidth == 0 && m <= 64
+}
+
+// productRows computes whole panels of a product whose B (k rows, ldb apart) is read in place.
+func (t *table) productRows(rows, panels, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
+	for i := 0; i < rows; i += unitRows {
+		h := min(unitRows, rows-i)
+		for k0 := 0; k0 < k || k0 == 0; k0 += depth {
+			t.gemmRows(h, panels, min(depth, k-k0), a[i*lda+k0:], lda, b[k0*ldb:], ldb, c[i*ldc:], ldc, k0 > 0)
+		}
+	}
 }
