@@ -116,8 +116,8 @@ func (w *arm) register(operand string, scratch int) int {
 	return scratch
 }
 
-// row writes the body of a row kernel and returns the register of its result. Registers from 0 to kept stay where they are.
-func (w *arm) row(kept int, body func(*writer) int) int {
+// row writes the body of a row kernel and returns the register of its result. The registers that are kept stay where they are.
+func (w *arm) row(kept []int, body func(*writer) int) int {
 	x := &writer{v: neon}
 	for i := range w.at {
 		w.at[i] = i
@@ -128,7 +128,7 @@ func (w *arm) row(kept int, body func(*writer) int) int {
 		args, _, _ = strings.Cut(args, " //")
 		w.translate(op, strings.Split(args, ", "))
 	}
-	for i := range kept {
+	for _, i := range kept {
 		if w.at[i] != i {
 			panic("gen: a register that is kept was renamed")
 		}

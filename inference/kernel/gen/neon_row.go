@@ -28,7 +28,7 @@ func (w *arm) element(k kernel) {
 	for i := k.sources + k.scalars; i < neon.regs; i++ {
 		t = append(t, i)
 	}
-	body := func(x *writer) int { return k.body(x, in, s, t) }
+	body := func() int { return w.row(s, func(x *writer) int { return k.body(x, in, s, t) }) }
 	w.op("MOVD $neon_constants<>(SB), R9")
 	w.op("CMP $4, R0")
 	w.op("BLT tail")
@@ -36,14 +36,14 @@ func (w *arm) element(k kernel) {
 	for i := range in {
 		w.op("VLD1.P 16(R%d), [V%d.S4]", 2+i, i)
 	}
-	w.op("VST1.P [V%d.S4], 16(R1)", w.row(body))
+	w.op("VST1.P [V%d.S4], 16(R1)", body())
 	w.op("SUB $4, R0")
 	w.op("CMP $4, R0")
 	w.op("BGE loop")
 	w.label("tail")
 	w.op("CBZ R0, done")
 	w.partial("partial", k.sources, func(i int) { w.native("VEOR", "B16", i, i, i) }, 0)
-	r := w.row(body)
+	r := body()
 	for lane := range 3 {
 		if lane > 0 {
 			w.op("CMP $%d, R0", lane+1)
@@ -99,7 +99,7 @@ func (w *arm) fold(k reduction) {
 		w.spread("s", 16+8*k.sources, s)
 	}
 	step := func(i int, tail bool) {
-		w.row(func(x *writer) int { k.step(x, i, a, a+1, s, tail); return 0 })
+		w.row([]int{0, 1, 2, 3, s, mask}, func(x *writer) int { k.step(x, i, a, a+1, s, tail); return 0 })
 	}
 	whole := func(i int) {
 		for j := range k.sources {
