@@ -23,6 +23,14 @@ var frozenBits = map[string]string{
 	"conformance/testdata/golden/family/sentence-embedding": "1b83774657d70315e8c4d3d8852d740f",
 	"conformance/testdata/golden/family/resnet_basic":       "22b62657921ce34ac7a9f98bae31da77",
 	"conformance/testdata/golden/family/resnet_bottleneck":  "f78360b58ea310b9152e052a6cbdac70",
+	"conformance/testdata/golden/family/gpt2":               "46add671e0a474bf8559790721e6dbe0",
+	"conformance/testdata/golden/family/gpt_neox":           "0b939a3107776fd2e35c19bde8a4dd33",
+	"conformance/testdata/golden/family/llama":              "f9f21f15d1d9ee5b46470fb87d3fd46b",
+	"conformance/testdata/golden/family/qwen3":              "02d8f39446d79f10e8bcdbfa5693ece7",
+	"conformance/testdata/golden/family/gemma2":             "39cc0288ecb91b9b7f5a85277af89db3",
+	"conformance/testdata/golden/family/t5":                 "5d7e7b14e5dd8f7aa8fedb432d56b48c",
+	"conformance/testdata/golden/family/bart":               "892e16ce613735414e867a5ae886e108",
+	"conformance/testdata/golden/family/m2m_100":            "20180939d5d69ebecaccbb832258a509",
 }
 
 const frozenVersion = "1"

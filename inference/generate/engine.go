@@ -43,7 +43,7 @@ type Engine struct {
 	// The loop's own.
 	step    op.Step
 	plans   map[[2]int]*stepPlan
-	clock   int
+	steps   int // run so far
 	sources sourcePlans
 }
 
@@ -258,10 +258,10 @@ type stepPlan struct {
 
 // plan returns the plan of a step of n rows of which some are read; only the loop calls it.
 func (e *Engine) plan(n, read int) (*stepPlan, error) {
-	e.clock++
+	e.steps++
 	key := [2]int{n, read}
 	if p := e.plans[key]; p != nil {
-		p.used = e.clock
+		p.used = e.steps
 		return p, nil
 	}
 	b, err := e.net.BuildStep(n, read, &e.step)
@@ -272,7 +272,7 @@ func (e *Engine) plan(n, read int) (*stepPlan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("generate: compiling a step: %w", err)
 	}
-	p := &stepPlan{plan: plan, output: b.Output, used: e.clock}
+	p := &stepPlan{plan: plan, output: b.Output, used: e.steps}
 	e.plans[key] = p
 	if len(e.plans) > maxPlans {
 		oldest := key

@@ -1,0 +1,77 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"vitrine/inference/family"
+	"vitrine/inference/generate"
+	"vitrine/inference/kernel"
+)
+
+// TestScoresAreTheRunsBits: the rows of a step over a cache give, to the bit, what the whole sequence gives, for every family that generates.
+func TestScoresAreTheRunsBits(t *testing.T) {
+	eachNetwork(t, func(t *testing.T, m *Model) {
+		if _, ok := m.net.(family.Generator); !ok {
+			return
+		}
+		e := m.example(rand.New(rand.NewPCG(21, 22)), 23)
+		p, ids := generate.Prompt{IDs: e.IDs[:1]}, e.IDs
+		if m.desc.MaxDecoder > 0 {
+			p, ids = generate.Prompt{Source: e.IDs, IDs: e.Decoder[:1]}, e.Decoder
+		}
+		whole := mustRun(t, m, []Example{e}, RunSpec{})[0].Output
+		v := whole.Shape[1]
+		got, err := m.Score(context.Background(), p, ids[1:], 0, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, token := range got {
+			logs := make([]float32, v)
+			kernel.LogSoftmax(1, 1, v, logs, whole.Data[i*v:(i+1)*v])
+			if want := float64(logs[ids[i+1]]); token.ID != ids[i+1] || math.Float64bits(token.LogProb) != math.Float64bits(want) {
+				t.Errorf("position %d: %d %g, the run gives %d %g", i, token.ID, token.LogProb, ids[i+1], want)
+			}
+		}
+	})
+}
+
+// TestContinueRefuses: what cannot be continued is an error of the input, and says what to do.
+func TestContinueRefuses(t *testing.T) {
+	m, err := Open("conformance/testdata/golden/family/gpt2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		p generate.Prompt
+		o generate.Options
+	}{
+		"empty":        {},
+		"too long":     {p: generate.Prompt{IDs: make([]int32, 60)}, o: generate.Options{MaxNew: 5}},
+		"full":         {p: generate.Prompt{IDs: make([]int32, 64)}},
+		"unknown id":   {p: generate.Prompt{IDs: []int32{217}}},
+		"negative id":  {p: generate.Prompt{IDs: []int32{-1}}},
+		"hot":          {p: generate.Prompt{IDs: []int32{1}}, o: generate.Options{Temperature: math.NaN()}},
+		"bad end":      {p: generate.Prompt{IDs: []int32{1}}, o: generate.Options{EOS: []int32{500}}},
+		"beams drawn":  {p: generate.Prompt{IDs: []int32{1}}, o: generate.Options{Beams: 2, Temperature: 1}},
+		"many returns": {p: generate.Prompt{IDs: []int32{1}}, o: generate.Options{Beams: 2, Return: 3}},
+	} {
+		if _, err := m.Continue(ctx, c.p, c.o, nil); !errors.Is(err, ErrInput) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	encoder, err := Open("conformance/testdata/golden/family/bert-mlm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := encoder.Continue(ctx, generate.Prompt{IDs: []int32{1}}, generate.Options{}, nil); !errors.Is(err, ErrInput) {
+		t.Errorf("an encoder: %v", err)
+	}
+	if d := m.Defaults(); d.Start != 0 || len(d.EOS) != 1 || d.EOS[0] != 2 {
+		t.Errorf("defaults %+v", d)
+	}
+}
