@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -124,5 +125,40 @@ func TestReservations(t *testing.T) {
 	r.give(30)
 	if err := r.take(t.Context(), 200, 100); err != nil {
 		t.Errorf("alone: %v", err)
+	}
+}
+
+// TestEstimate: what a run allocates for the first time is what was estimated, but for the scratch of kernels and the
+// compiled plan.
+func TestEstimate(t *testing.T) {
+	m := openPretrained(t, "sentiment-minilm")
+	e := m.example(rand.New(rand.NewPCG(29, 30)), 301)
+	tap := m.info.Taps.Embeddings
+	for name, spec := range map[string]RunSpec{
+		"forward": {}, "attentions": {Taps: m.info.Taps.Attentions},
+		"gradient": {Target: m.someTarget("logit"), Wrt: []string{tap}},
+	} {
+		k, err := m.check(&e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &request{m: m, spec: spec}
+		if spec.Target != nil {
+			r.quantity = "logit"
+		}
+		p, err := m.plan(r.question(k, 1, false))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := p.estimate(1)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.GC() // pools keep what they hold for one collection
+		runtime.ReadMemStats(&before)
+		mustRun(t, m, []Example{e}, spec)
+		runtime.ReadMemStats(&after)
+		if got := int64(after.TotalAlloc - before.TotalAlloc); got > want+want/4+4<<20 || got < want/2 {
+			t.Errorf("%s: estimated %d KiB, allocated %d", name, want>>10, got>>10)
+		}
 	}
 }
