@@ -138,18 +138,24 @@ func (w *arm) row(kept []int, body func(*writer) int) int {
 
 const scratchA, scratchB = 30, 31
 
+// The instructions of three registers whose forms correspond.
+var (
+	threeWords  = map[string]string{"VADDPS": "FADD", "VSUBPS": "FSUB", "VMULPS": "FMUL", "VDIVPS": "FDIV"}
+	threeNative = map[string][2]string{"VPAND": {"VAND", "B16"}, "VPOR": {"VORR", "B16"}, "VPXOR": {"VEOR", "B16"}, "VPADDD": {"VADD", "S4"}, "VPSUBD": {"VSUB", "S4"},
+		"VFMADD231PS": {"VFMLA", "S4"}, "VFNMADD231PS": {"VFMLS", "S4"}}
+)
+
 // translate writes one instruction of AVX2 over four lanes. Operands come in the order of Go's assembler for amd64: second source, first source, destination.
 func (w *arm) translate(op string, args []string) {
 	scratch := w.at[scratchB]
 	d := w.register(args[len(args)-1], scratch)
 	source := func(i int) int { return w.register(args[i], scratch) }
-	if three, ok := map[string]string{"VADDPS": "FADD", "VSUBPS": "FSUB", "VMULPS": "FMUL", "VDIVPS": "FDIV"}[op]; ok {
+	if three, ok := threeWords[op]; ok {
 		b := source(0)
 		w.word(three, d, source(1), b)
 		return
 	}
-	if whole, ok := map[string][2]string{"VPAND": {"VAND", "B16"}, "VPOR": {"VORR", "B16"}, "VPXOR": {"VEOR", "B16"}, "VPADDD": {"VADD", "S4"}, "VPSUBD": {"VSUB", "S4"},
-		"VFMADD231PS": {"VFMLA", "S4"}, "VFNMADD231PS": {"VFMLS", "S4"}}[op]; ok {
+	if whole, ok := threeNative[op]; ok {
 		b := source(0)
 		w.native(whole[0], whole[1], b, source(1), d)
 		return
@@ -188,21 +194,25 @@ func (w *arm) translate(op string, args []string) {
 		}
 	case "VCMPPS":
 		b := source(1)
-		a := source(2)
-		switch args[0] {
-		case "$0":
-			w.word("FCMEQ", d, a, b)
-		case "$1":
-			w.word("FCMGT", d, b, a)
-		case "$30":
-			w.word("FCMGT", d, a, b)
-		default:
-			panic("gen: NEON comparison " + args[0])
-		}
+		w.compare(args[0], d, source(2), b)
 	case "VBLENDVPS":
 		w.choice(d, source(0), source(1), source(2))
 	default:
 		panic("gen: no NEON form of " + op)
+	}
+}
+
+// compare sets the bits of d where a stands in the relation of AVX2's predicate to b.
+func (w *arm) compare(predicate string, d, a, b int) {
+	switch predicate {
+	case "$0":
+		w.word("FCMEQ", d, a, b)
+	case "$1":
+		w.word("FCMGT", d, b, a)
+	case "$30":
+		w.word("FCMGT", d, a, b)
+	default:
+		panic("gen: NEON comparison " + predicate)
 	}
 }
 
