@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"math"
 	"math/rand/v2"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -159,6 +161,32 @@ func floats(e ast.Expr) bool {
 		return ok && id.Name == "float32"
 	}
 	return false
+}
+
+// TestLevelsSpeedUpTheSame: what the amd64 levels do in assembly, NEON does too. Its softmax is composed of parts that are.
+func TestLevelsSpeedUpTheSame(t *testing.T) {
+	assigned := regexp.MustCompile(`\bt\.(\w+) =`)
+	entries := func(file string) map[string]bool {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]bool{}
+		for _, m := range assigned.FindAllStringSubmatch(strings.ReplaceAll(string(text), ", t.", " = t."), -1) {
+			out[m[1]] = true
+		}
+		return out
+	}
+	amd64, arm64 := entries("level_amd64.go"), entries("level_arm64.go")
+	arm64["softmax"] = true
+	if len(amd64) < 20 {
+		t.Fatalf("only %d entries found", len(amd64))
+	}
+	for name := range amd64 {
+		if !arm64[name] {
+			t.Errorf("level_arm64.go leaves %s portable", name)
+		}
+	}
 }
 
 // What is not finite shows in the result as IEEE 754 says: a NaN anywhere in a chain or a row makes its result NaN, infinities of one sign stay.
