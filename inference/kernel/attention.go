@@ -74,8 +74,6 @@ func (h *Heads) head(t *table, lo, hi int, q []float32, ldq int, k []float32, ld
 			t.productRows(n, h.D/panelWidth, h.TK, scores, lds, v, ldv, out[lo*ldo:], ldo)
 			continue
 		}
-		for p := 0; p < panelsOf(h.D); p += unitPanels {
-			gemmUnit(t, n, scores, lds, &Panel{K: h.TK, N: h.D, data: values}, p, out, lo, ldo, Epilogue{})
-		}
+		gemmUnit(t, n, scores, lds, &Panel{K: h.TK, N: h.D, data: values}, 0, panelsOf(h.D), out, lo, ldo, Epilogue{})
 	}
 }

@@ -75,31 +75,50 @@ func (g *gather) run(threads int, src, dst []float32, ep Epilogue) {
 		return
 	}
 	t := current.Load()
-	pixels, panels := g.pixels(), panelsOf(g.weight.panels[0].N)
-	rowUnits := (pixels + gatherRows - 1) / gatherRows
-	rows := (pixels + rowUnits - 1) / rowUnits
-	groups := len(g.weight.panels)
-	wide := panels // panels of a unit; fewer where the pixels alone do not feed the threads
-	for wide > unitPanels && rowUnits*groups*((panels+wide-1)/wide) < 4*workers(threads) {
-		wide = (wide/2 + unitPanels - 1) / unitPanels * unitPanels
+	pixels, most := g.pixels(), gatherRows
+	switch n := workers(threads); {
+	case n == 1: // as even as can be
+		units := (pixels + gatherRows - 1) / gatherRows
+		most = (pixels + units - 1) / units
+	case pixels <= gatherRows && g.dense() && g.weight.panels[0].N%panelWidth == 0:
+		g.shared(threads, src, dst, ep)
+		return
 	}
-	colUnits := (panels + wide - 1) / wide
-	Parallel(threads, rowUnits*groups*colUnits, func(u int) {
-		p0 := u / (groups * colUnits) * rows
-		group, col := u/colUnits%groups, u%colUnits
-		g.unit(t, src, dst, ep, p0, min(rows, pixels-p0), group, col*wide, min(wide, panels-col*wide))
+	at := cuts(workers(threads), pixels, pixels, 12, most)
+	Parallel(threads, len(at)-1, func(u int) {
+		for group := range g.weight.panels {
+			g.unit(t, src, dst, ep, int(at[u]), int(at[u+1]-at[u]), group)
+		}
 	})
 }
 
-// unit computes the panels first..first+panels of one group for rows grid pixels from p0 on.
-func (g *gather) unit(t *table, src, dst []float32, ep Epilogue, p0, rows, group, first, panels int) {
+// shared is the case of so few pixels that threads had better divide the panels: they fill one A for all first.
+func (g *gather) shared(threads int, src, dst []float32, ep Epilogue) {
+	pixels := g.pixels()
+	var at [gatherRows]place
+	g.places(at[:pixels], 0)
+	for group, b := range g.weight.panels {
+		cg := b.K / len(g.taps)
+		runs := g.runs(cg)
+		as := scratch(pixels * b.K)
+		Parallel(threads, (pixels+5)/6, func(u int) {
+			lo, hi := span(pixels, 6, u)
+			g.fill((*as)[lo*b.K:hi*b.K], src, at[lo:hi], runs, group*cg, cg, 0, b.K)
+		})
+		j := group * b.N
+		gemmGrid(threads, pixels, *as, b.K, b, dst[j:], g.dstC, ep.from(j, j))
+		release(as)
+	}
+}
+
+// unit computes the channels of one group for rows grid pixels from p0 on.
+func (g *gather) unit(t *table, src, dst []float32, ep Epilogue, p0, rows, group int) {
 	b := g.weight.panels[group]
 	cg := b.K / len(g.taps)
-	lo := first * panelWidth
-	hi := min(b.N, lo+panels*panelWidth)
-	channel := group*b.N + lo
+	panels := panelsOf(b.N)
+	channel := group * b.N
 	out, ldo := []float32(nil), panels*panelWidth
-	direct := g.dense() && hi-lo == ldo
+	direct := g.dense() && b.N == ldo
 	if direct {
 		out, ldo = dst[p0*g.dstC+channel:], g.dstC
 	} else {
@@ -117,9 +136,9 @@ func (g *gather) unit(t *table, src, dst []float32, ep Epilogue, p0, rows, group
 		g.fill((*as)[:rows*kc], src, at[:rows], runs, group*cg, cg, k0, kc)
 		for q := 0; q < panels; q += unitPanels {
 			w := min(unitPanels, panels-q)
-			at, to := (first+q)*panelWidth, out[q*panelWidth:]
+			at, to := q*panelWidth, out[q*panelWidth:]
 			if direct && k0+kc == b.K {
-				j := channel + q*panelWidth
+				j := channel + at
 				t.last(rows, w, kc, *as, kc, b.data[at*b.K+k0*panelWidth:], b.K*panelWidth, to, ldo, k0 > 0, ep.from(p0*g.dstC+j, j))
 			} else {
 				t.gemm(rows, w, kc, *as, kc, b.data[at*b.K+k0*panelWidth:], b.K*panelWidth, to, ldo, k0 > 0)
@@ -131,8 +150,8 @@ func (g *gather) unit(t *table, src, dst []float32, ep Epilogue, p0, rows, group
 	}
 	for i := range rows {
 		r := g.row(p0 + i)
-		copy(dst[r*g.dstC+channel:r*g.dstC+channel+hi-lo], out[i*ldo:])
-		t.finish(1, hi-lo, dst[r*g.dstC+channel:], g.dstC, ep.from(r*g.dstC+channel, channel))
+		copy(dst[r*g.dstC+channel:r*g.dstC+channel+b.N], out[i*ldo:])
+		t.finish(1, b.N, dst[r*g.dstC+channel:], g.dstC, ep.from(r*g.dstC+channel, channel))
 	}
 }
 

@@ -4,36 +4,68 @@ package kernel
 // A chain continues from the stored value, so the blocking does not show in the bits.
 const depth = 384
 
-// unitPanels is the width of a unit in panels, unitRows its height: that many rows of A by depth fit the second-level cache.
+// unitPanels is the most width of a unit in panels, unitRows its most height: that many rows of A by depth fit the second-level cache.
 const (
 	unitPanels = 4
 	unitRows   = 144
 )
 
+// grid is how a product of m rows is cut into units: blocks of rows, and in each runs of panels.
+type grid struct {
+	m, panels, height int
+	cuts              []int32 // where units begin, counted in panels over all blocks, and the end
+}
+
+func newGrid(threads, m, panels int) *grid {
+	blocks := (m + unitRows - 1) / unitRows
+	for threads > 1 && (m+blocks-1)/blocks > 12 && blocks*panels < 2*threads {
+		blocks *= 2
+	}
+	g := &grid{m: m, panels: panels, height: (m + blocks - 1) / blocks}
+	least := 1
+	if m <= 3 { // so few rows stream several panels at once
+		least = unitPanels
+	}
+	g.cuts = cuts(threads, (m+g.height-1)/g.height*panels, panels, least, unitPanels)
+	return g
+}
+
+// cuts divides 0..total into runs of least to most, none across a multiple of line. They get shorter towards the end, so that threads which take one after
+// another finish together.
+func cuts(threads, total, line, least, most int) []int32 {
+	out := make([]int32, 0, total/most+4*threads+1)
+	for at := 0; at < total; {
+		out = append(out, int32(at))
+		w := most
+		if threads > 1 {
+			w = min(most, max(least, (total-at)/(3*threads)))
+		}
+		at += min(w, line-at%line, total-at)
+	}
+	return append(out, int32(total))
+}
+
+func (g *grid) units() int { return len(g.cuts) - 1 }
+
+// unit is a block of rows from i0 on and a run of panels from p0 on.
+func (g *grid) unit(u int) (i0, rows, p0, width int) {
+	at := int(g.cuts[u])
+	i0 = at / g.panels * g.height
+	return i0, min(g.height, g.m-i0), at % g.panels, int(g.cuts[u+1]) - at
+}
+
 // gemmGrid splits C into units and runs the tile of the current level over them.
 func gemmGrid(threads, m int, a []float32, lda int, b *Panel, c []float32, ldc int, ep Epilogue) {
-	cols := (panelsOf(b.N) + unitPanels - 1) / unitPanels
-	h := unitHeight(workers(threads), m, cols)
+	g := newGrid(workers(threads), m, panelsOf(b.N))
 	t := current.Load()
-	Parallel(threads, cols*((m+h-1)/h), func(u int) {
-		i0 := u / cols * h
-		gemmUnit(t, min(h, m-i0), a[i0*lda:], lda, b, u%cols*unitPanels, c, i0, ldc, ep)
+	Parallel(threads, g.units(), func(u int) {
+		i0, rows, p0, width := g.unit(u)
+		gemmUnit(t, rows, a[i0*lda:], lda, b, p0, width, c, i0, ldc, ep)
 	})
 }
 
-// unitHeight chooses the rows of a unit: as even as can be, lower where too few units would be left for the threads.
-func unitHeight(threads, m, cols int) int {
-	h := func(units int) int { return max(1, (m+units-1)/units) }
-	units := (m + unitRows - 1) / unitRows
-	for threads > 1 && h(units) > 12 && cols*units < 4*threads {
-		units *= 2
-	}
-	return h(units)
-}
-
-// gemmUnit computes rows i0.. of C and up to unitPanels panels from p0 on; a starts at its first row.
-func gemmUnit(t *table, rows int, a []float32, lda int, b *Panel, p0 int, c []float32, i0, ldc int, ep Epilogue) {
-	panels := min(unitPanels, panelsOf(b.N)-p0)
+// gemmUnit computes rows i0.. of C and panels from p0 on; a starts at its first row.
+func gemmUnit(t *table, rows int, a []float32, lda int, b *Panel, p0, panels int, c []float32, i0, ldc int, ep Epilogue) {
 	j0 := p0 * panelWidth
 	j1 := min(b.N, j0+panels*panelWidth)
 	if whole := (j1 - j0) / panelWidth; whole > 0 {

@@ -13,22 +13,28 @@ func GemmMany(threads, m int, a []float32, lda int, products ...Product) {
 	if m == 0 {
 		return
 	}
-	blocks := 0 // of columns
+	panels := 0
 	for _, p := range products {
 		p.check(m, len(a), lda)
-		blocks += (panelsOf(p.B.N) + unitPanels - 1) / unitPanels
+		panels += panelsOf(p.B.N)
 	}
-	h := unitHeight(workers(threads), m, blocks)
+	if panels == 0 {
+		return
+	}
+	g := newGrid(workers(threads), m, panels)
 	t := current.Load()
-	Parallel(threads, blocks*((m+h-1)/h), func(u int) {
-		i0, col := u/blocks*h, u%blocks
+	Parallel(threads, g.units(), func(u int) {
+		i0, rows, at, width := g.unit(u)
 		for _, p := range products {
-			cols := (panelsOf(p.B.N) + unitPanels - 1) / unitPanels
-			if col < cols {
-				gemmUnit(t, min(h, m-i0), a[i0*lda:], lda, p.B, col*unitPanels, p.C, i0, p.B.N, p.Epilogue)
+			all := panelsOf(p.B.N)
+			if n := min(width, all-at); n > 0 {
+				gemmUnit(t, rows, a[i0*lda:], lda, p.B, at, n, p.C, i0, p.B.N, p.Epilogue)
+				width -= n
+			}
+			at = max(0, at-all)
+			if width == 0 {
 				return
 			}
-			col -= cols
 		}
 	})
 }

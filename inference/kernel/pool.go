@@ -11,11 +11,15 @@ type job struct {
 	f      func(unit int)
 	units  int64
 	next   atomic.Int64
-	busy   atomic.Int32 // helpers still inside run
+	busy   atomic.Int32 // helpers that may be inside run
+	given  []*helper
 	wake   chan struct{}
 	failed atomic.Bool
 	panics any
 }
+
+// jobs keeps finished ones: a late helper may still send to wake, which a later call takes for a reason to look again.
+var jobs = sync.Pool{New: func() any { return &job{wake: make(chan struct{}, 1)} }}
 
 func (j *job) run() {
 	for {
@@ -54,9 +58,11 @@ type helper struct {
 	wake   chan struct{}
 }
 
+// How long to spin, in steps of about a nanosecond: a helper before it parks, which covers the gap between two kernels of one forward pass; a caller that
+// waits for the last units of its helpers before it blocks.
 const (
-	spinHelper = 20000 // pauses of the helper before it parks: tens of microseconds, about the gap between two kernels of one forward pass
-	spinCaller = 4000
+	spinHelper = 50000
+	spinCaller = 100000
 )
 
 func (h *helper) loop() {
@@ -68,23 +74,28 @@ func (h *helper) loop() {
 
 func (h *helper) await() *job {
 	for range spinHelper / pauses {
-		if j := h.slot.Load(); j != nil {
-			h.slot.Store(nil)
+		if j := h.take(); j != nil {
 			return j
 		}
 		pause()
 	}
 	for {
 		h.parked.Store(true)
-		if j := h.slot.Load(); j != nil {
-			if !h.parked.CompareAndSwap(true, false) {
-				<-h.wake // the giver saw us parked and sends
-			}
-			h.slot.Store(nil)
+		if h.slot.Load() == nil || !h.parked.CompareAndSwap(true, false) {
+			<-h.wake // now or soon the giver sends, and has seen to parked
+		}
+		if j := h.take(); j != nil {
 			return j
 		}
-		<-h.wake
 	}
+}
+
+// take empties the slot; what it returns is the helper's, or nobody's any more.
+func (h *helper) take() *job {
+	if h.slot.Load() == nil {
+		return nil
+	}
+	return h.slot.Swap(nil)
 }
 
 func (h *helper) give(j *job) {
@@ -111,25 +122,23 @@ func (p *helpers) put(h *helper) {
 
 // take hands the job to at most n idle helpers and starts new ones while there are fewer than limit.
 func (p *helpers) take(n, limit int, j *job) {
-	var got [64]*helper
-	k := 0
 	p.mu.Lock()
-	for k < n && k < len(got) {
+	for len(j.given) < n {
 		if l := len(p.free); l > 0 {
-			got[k] = p.free[l-1]
+			j.given = append(j.given, p.free[l-1])
 			p.free = p.free[:l-1]
 		} else if p.total < limit {
 			p.total++
-			got[k] = &helper{wake: make(chan struct{}, 1)}
-			go got[k].loop()
+			h := &helper{wake: make(chan struct{}, 1)}
+			j.given = append(j.given, h)
+			go h.loop()
 		} else {
 			break
 		}
-		k++
 	}
 	p.mu.Unlock()
-	j.busy.Store(int32(k))
-	for _, h := range got[:k] {
+	j.busy.Store(int32(len(j.given)))
+	for _, h := range j.given {
 		h.give(j)
 	}
 }
@@ -149,7 +158,9 @@ func Parallel(threads, units int, f func(unit int)) {
 		}
 		return
 	}
-	j := &job{f: f, units: int64(units), wake: make(chan struct{}, 1)}
+	j := jobs.Get().(*job)
+	j.f, j.units = f, int64(units)
+	j.next.Store(0)
 	// At least one helper exists even on one core, so that tests with several threads exercise the hand-over.
 	idle.take(threads-1, max(procs-1, 1), j)
 	defer func() {
@@ -164,9 +175,20 @@ func Parallel(threads, units int, f func(unit int)) {
 	if j.failed.Load() {
 		panic(j.panics)
 	}
+	j.f = nil
+	jobs.Put(j)
 }
 
+// wait returns when no helper is inside the job. One that has not begun, because it is still waking up, is let off.
 func (j *job) wait() {
+	for i, h := range j.given {
+		if h.slot.CompareAndSwap(j, nil) {
+			j.busy.Add(-1)
+			idle.put(h)
+		}
+		j.given[i] = nil
+	}
+	j.given = j.given[:0]
 	for range spinCaller / pauses {
 		if j.busy.Load() == 0 {
 			return
