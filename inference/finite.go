@@ -33,7 +33,7 @@ func (r *request) overflow(ctx context.Context, k key, member int) error {
 
 func (r *request) firstNotFinite(ctx context.Context, k key, member int) (name string, v float32, ok bool) {
 	trace := request{m: r.m, batch: r.batch, spec: RunSpec{Patch: r.spec.Patch, Memory: r.spec.Memory}}
-	q := trace.question(k, 1, false)
+	q := trace.question(k, 1, saveNothing)
 	bare, err := r.m.compile(q, false)
 	if err != nil {
 		return "", 0, false

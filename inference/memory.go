@@ -111,18 +111,27 @@ func (c *compiled) estimate(rounds int) int64 {
 	return n
 }
 
-// fit finds how many of the examples run together, and whether values are computed again in the reverse pass to fit the
-// limit. An error says what one example would take.
-func (r *request) fit(k key, members int) (size int, again bool, err error) {
+// saving is what a run does to take less memory, each including the ones before.
+type saving int
+
+const (
+	saveNothing saving = iota
+	saveRounds         // targets one at a time
+	saveValues         // the reverse pass computes values again
+)
+
+// fit finds how many of the examples run together, and what has to be saved for one of them to fit the limit. An error says
+// what it would take all the same.
+func (r *request) fit(k key, members int) (size int, save saving, err error) {
 	limit, size := r.limit(), members
 	for {
-		p, err := r.m.plan(r.question(k, size, again))
+		p, err := r.m.plan(r.question(k, size, save))
 		if errors.Is(err, graph.ErrTooLarge) && size > 1 {
 			size /= 2
 			continue
 		}
 		if err != nil {
-			return 0, false, err
+			return 0, 0, err
 		}
 		need := p.estimate(max(1, len(r.spec.Targets)))
 		switch {
@@ -130,11 +139,11 @@ func (r *request) fit(k key, members int) (size int, again bool, err error) {
 			size = max(1, min(size-1, int(float64(size)*min(float64(softArena)/float64(p.plan.Bytes()), float64(limit)/float64(need)))))
 		case need <= limit:
 			chunks := (members + size - 1) / size
-			return (members + chunks - 1) / chunks, again, nil
-		case len(r.spec.Wrt) > 0 && !again:
-			again = true
+			return (members + chunks - 1) / chunks, save, nil
+		case len(r.spec.Wrt) > 0 && save < saveValues:
+			save++
 		default:
-			return 0, false, fmt.Errorf("inference: %w: one example would take about %d MiB of memory beside the model, allowed are %d (%s); use a shorter text or a smaller picture, or ask for less at once",
+			return 0, 0, fmt.Errorf("inference: %w: one example would take about %d MiB of memory beside the model, allowed are %d (%s); use a shorter text or a smaller picture, or ask for less at once",
 				ErrInput, (need+1<<20-1)>>20, limit>>20, budgetEnv)
 		}
 	}

@@ -30,11 +30,11 @@ func TestCheckpointing(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := &request{m: m, spec: spec, quantity: "logit"}
-			plain, err := m.plan(r.question(k, 1, false))
+			plain, err := m.plan(r.question(k, 1, saveNothing))
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := m.plan(r.question(k, 1, true))
+			again, err := m.plan(r.question(k, 1, saveValues))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestMemoryLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := m.plan(one.question(k, 1, false))
+	p, err := m.plan(one.question(k, 1, saveNothing))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestEstimate(t *testing.T) {
 		if spec.Target != nil {
 			r.quantity = "logit"
 		}
-		p, err := m.plan(r.question(k, 1, false))
+		p, err := m.plan(r.question(k, 1, saveNothing))
 		if err != nil {
 			t.Fatal(err)
 		}

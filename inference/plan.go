@@ -82,7 +82,7 @@ type question struct {
 	wrt      []string
 	rule     *op.Rule
 	patches  []string
-	several  bool // more than one target
+	width    int  // targets differentiated at a time, 0 for one target
 	again    bool // values are computed again in the reverse pass
 }
 
@@ -91,7 +91,7 @@ func (q *question) String() string {
 	if q.rule != nil {
 		rule = q.rule.Name
 	}
-	return fmt.Sprintf("%v|%d|%s|%q|%q|%s|%q|%t|%t", q.key, q.batch, q.quantity, q.taps, q.wrt, rule, q.patches, q.several, q.again)
+	return fmt.Sprintf("%v|%d|%s|%q|%q|%s|%q|%d|%t", q.key, q.batch, q.quantity, q.taps, q.wrt, rule, q.patches, q.width, q.again)
 }
 
 // plan returns the compiled plan for a question.
@@ -131,13 +131,13 @@ func (m *Model) compile(q question, lean bool) (*compiled, error) {
 		g.Replace(id, feedPatch+name)
 	}
 	keep := append([]graph.ID{c.output}, c.taps...)
-	var varying []string
+	var rounds graph.Rounds
 	if q.quantity != "" {
 		c.scalar = addTarget(g, c.output, q.quantity)
 		keep = append(keep, c.scalar)
 	}
-	if q.several {
-		varying = []string{feedIndex, feedWeight}
+	if q.width > 0 {
+		rounds = graph.Rounds{Varying: []string{feedIndex, feedWeight}, Width: q.width}
 	}
 	if len(c.wrt) > 0 {
 		seed := g.Input(feedSeed, q.batch)
@@ -157,7 +157,7 @@ func (m *Model) compile(q question, lean bool) (*compiled, error) {
 			}
 		}
 	}
-	c.plan, err = graph.Compile(g, keep, !m.unfused, varying...)
+	c.plan, err = graph.CompileRounds(g, keep, !m.unfused, rounds)
 	if err != nil {
 		return nil, fmt.Errorf("inference: compiling: %w", classify(err))
 	}

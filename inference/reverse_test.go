@@ -66,7 +66,7 @@ func TestRunStartsAtATap(t *testing.T) {
 				t.Fatal(err)
 			}
 			q := &request{m: m, spec: spec, quantity: "logit"}
-			p, err := m.plan(q.question(k, 1, false))
+			p, err := m.plan(q.question(k, 1, saveNothing))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +99,7 @@ func TestMapsOfTheLastLayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := m.plan((&request{m: m, spec: RunSpec{Taps: taps.Attentions}}).question(k, 1, false))
+	p, err := m.plan((&request{m: m, spec: RunSpec{Taps: taps.Attentions}}).question(k, 1, saveNothing))
 	if err != nil {
 		t.Fatal(err)
 	}

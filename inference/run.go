@@ -17,6 +17,13 @@ const (
 	maxBatch  = 4096
 )
 
+// Several targets are pulled back together while their tokens (of a picture, its patches) are fewer than wideRows: products of
+// fewer rows wait for their weights.
+const (
+	wideRows    = 512
+	patchPixels = 16 * 16
+)
+
 // Feed names beside those of the families.
 const (
 	feedWords  = "words written over"
@@ -161,8 +168,13 @@ func (m *Model) shape(e *Example) (key, error) {
 }
 
 // question is what n examples of one key ask.
-func (r *request) question(k key, n int, again bool) question {
-	q := question{key: k, again: again, batch: n, quantity: r.quantity, taps: r.spec.Taps, wrt: r.spec.Wrt, rule: r.rule, several: len(r.spec.Targets) > 1}
+func (r *request) question(k key, n int, save saving) question {
+	q := question{key: k, again: save >= saveValues, batch: n, quantity: r.quantity, taps: r.spec.Taps, wrt: r.spec.Wrt, rule: r.rule}
+	if targets := len(r.spec.Targets); targets > 1 && save >= saveRounds {
+		q.width = 1
+	} else if targets > 1 {
+		q.width = min(targets, max(1, wideRows/(n*max(1, k.t, k.s, k.h*k.w/patchPixels))))
+	}
 	if r.rule != nil && r.rule.Paired {
 		q.batch *= 2
 	}
@@ -181,13 +193,13 @@ func (r *request) question(k key, n int, again bool) question {
 
 // group runs examples of one key, in chunks that keep the arena small and the memory within the limit.
 func (r *request) group(ctx context.Context, k key, members []int) error {
-	size, again, err := r.fit(k, len(members))
+	size, save, err := r.fit(k, len(members))
 	if err != nil {
 		return err
 	}
 	for len(members) > 0 {
 		n := min(size, len(members))
-		p, err := r.m.plan(r.question(k, n, again))
+		p, err := r.m.plan(r.question(k, n, save))
 		if err != nil {
 			return err
 		}

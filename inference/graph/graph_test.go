@@ -307,3 +307,54 @@ func TestJoin(t *testing.T) {
 		}
 	}
 }
+
+// TestRounds: rounds that run a few at a time give the bits of single runs, whatever the width, for values that vary, that
+// do not and that are computed again.
+func TestRounds(t *testing.T) {
+	const rounds = 7
+	seed := func(k int) graph.Value { return graph.Value{F: values(18 + 18*rounds)[18*k : 18*k+18]} }
+	build := func(again bool, width int) (*graph.Plan, []graph.ID) {
+		g, x, h, s, y := net(3)
+		tape := &graph.Tape{G: g}
+		if again {
+			tape.Keep = []graph.ID{s}
+		}
+		grads, err := tape.Backward(map[graph.ID]graph.ID{y: g.Input("seed", 3, 6)}, []graph.ID{x, h})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := append(grads, y, g.Add("add", nil, "", grads[0], x))
+		p, err := graph.CompileRounds(g, ids, true, graph.Rounds{Varying: []string{"seed"}, Width: width})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p, ids
+	}
+	feeds := map[string]graph.Value{"x": {F: values(18)}}
+	each := make([]map[string]graph.Value, rounds)
+	var want [][][]float32
+	for k := range each {
+		each[k] = map[string]graph.Value{"seed": seed(k)}
+		p, ids := build(false, 0)
+		want = append(want, run(t, p, map[string]graph.Value{"x": feeds["x"], "seed": seed(k)}, ids...))
+	}
+	for _, again := range []bool{false, true} {
+		for width := 1; width <= rounds+1; width++ {
+			p, ids := build(again, width)
+			next := 0
+			if err := p.RunEach(t.Context(), feeds, each, 2, func(k int, value func(graph.ID) graph.Value) {
+				for i, id := range ids {
+					if !slices.Equal(value(id).F, want[k][i]) {
+						t.Errorf("again %t, width %d, round %d: value %d differs", again, width, k, i)
+					}
+				}
+				if k != next {
+					t.Errorf("round %d came when %d was due", k, next)
+				}
+				next++
+			}); err != nil || next != rounds {
+				t.Errorf("%d rounds, %v", next, err)
+			}
+		}
+	}
+}

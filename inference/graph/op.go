@@ -53,6 +53,9 @@ type Op struct {
 	Kept    func(attrs any) int64
 	View    bool // the result is operand 0 under another shape, never computed
 	Samples func(r *rand.Rand) []Sample
+	// Rows says that the examples of a batch do not influence each other and that Run goes by the operands' shapes, not by
+	// a batch size in the attributes: several batches may run as one longer one.
+	Rows bool
 }
 
 var registry = map[string]*Op{}

@@ -18,8 +18,17 @@ type Plan struct {
 	root    []ID   // views share the buffer of their root
 	arena   int    // floats
 	outputs []ID
-	first   int // steps from here on depend on the inputs that vary between the rounds of a run
+	rounds  Rounds
+	first   int    // steps from here on run for every group of rounds
+	wide    []bool // per node: has a value for each round of a group
 	pool    sync.Pool
+}
+
+// Rounds tells how the rounds of one run (RunEach) differ: in the inputs named Varying. Width of them run at a time, sharing
+// what does not vary; zero means one.
+type Rounds struct {
+	Varying []string
+	Width   int
 }
 
 // step is one node, or several of one op that run together.
@@ -31,9 +40,13 @@ type span struct{ off, n int }
 const alignment = 16
 
 // Compile fuses, orders and places the nodes that outputs need. Fuse false leaves the graph as built (tests
-// compare the two). The inputs named in varying may differ between the rounds of one run (RunEach). The graph must not be
-// changed afterwards.
-func Compile(g *Graph, outputs []ID, fuse bool, varying ...string) (*Plan, error) {
+// compare the two). The graph must not be changed afterwards.
+func Compile(g *Graph, outputs []ID, fuse bool) (*Plan, error) {
+	return CompileRounds(g, outputs, fuse, Rounds{})
+}
+
+// CompileRounds is Compile for runs of several rounds.
+func CompileRounds(g *Graph, outputs []ID, fuse bool, rounds Rounds) (*Plan, error) {
 	if g.err != nil {
 		return nil, g.err
 	}
@@ -41,7 +54,9 @@ func Compile(g *Graph, outputs []ID, fuse bool, varying ...string) (*Plan, error
 		g.fuse(outputs)
 	}
 	_, live := g.uses(outputs)
-	p := &Plan{nodes: g.Nodes, read: live, outputs: outputs, place: make([]span, len(g.Nodes)), root: make([]ID, len(g.Nodes))}
+	rounds.Width = max(1, rounds.Width)
+	p := &Plan{nodes: g.Nodes, read: live, outputs: outputs, rounds: rounds,
+		place: make([]span, len(g.Nodes)), root: make([]ID, len(g.Nodes)), wide: make([]bool, len(g.Nodes))}
 	for i := range g.Nodes {
 		p.root[i] = ID(i)
 		if g.Nodes[i].Op.View && live[i] {
@@ -52,8 +67,8 @@ func Compile(g *Graph, outputs []ID, fuse bool, varying ...string) (*Plan, error
 		}
 	}
 	p.first = len(p.steps)
-	if len(varying) > 0 {
-		p.divide(varying)
+	if len(rounds.Varying) > 0 {
+		p.divide()
 	}
 	p.join()
 	return p, p.layout()
@@ -90,7 +105,8 @@ func (p *Plan) join() {
 // together reports whether the node can join the step; one that is not the last step's neighbour may need nothing else.
 func (p *Plan) together(nodes []ID, id ID, neighbour bool) bool {
 	a, b := &p.nodes[nodes[0]], &p.nodes[id]
-	if a.Op != b.Op || a.Op.Together == nil || a.In[0] != b.In[0] || !neighbour && len(b.In) > 1 {
+	if a.Op != b.Op || a.Op.Together == nil || a.In[0] != b.In[0] || !neighbour && len(b.In) > 1 ||
+		p.wide[id] && !p.asOne(nodes[0]) || p.wide[id] && !p.asOne(id) {
 		return false
 	}
 	for _, in := range b.In {
@@ -101,15 +117,19 @@ func (p *Plan) together(nodes []ID, id ID, neighbour bool) bool {
 	return true
 }
 
-// divide puts the steps that do not depend on the varying inputs first; each part keeps its order.
-func (p *Plan) divide(varying []string) {
+// divide puts the steps that do not depend on the varying inputs first; each part keeps its order. What is computed again
+// to save memory is so for every group of rounds, once.
+func (p *Plan) divide() {
 	varies := make([]bool, len(p.nodes))
 	for i := range p.nodes {
 		n := &p.nodes[i]
-		varies[i] = n.again || n.Op == inputOp && slices.Contains(varying, n.Name) // every round computes again, or nothing would be saved
+		p.wide[i] = n.Op == inputOp && slices.Contains(p.rounds.Varying, n.Name)
+		varies[i] = n.again
 		for _, in := range n.In {
+			p.wide[i] = p.wide[i] || p.wide[in]
 			varies[i] = varies[i] || varies[in]
 		}
+		varies[i] = varies[i] || p.wide[i]
 	}
 	slices.SortStableFunc(p.steps, func(a, b step) int {
 		switch {
@@ -128,6 +148,21 @@ func (p *Plan) divide(varying []string) {
 	})
 }
 
+// asOne reports whether the rounds of a wide node run as one call.
+func (p *Plan) asOne(id ID) bool {
+	n := &p.nodes[id]
+	return n.Op.Rows && !slices.ContainsFunc(n.In, func(in ID) bool { return !p.wide[in] })
+}
+
+// size is the number of values of a node, of all rounds of a group together.
+func (p *Plan) size(id ID) int {
+	n := Size(p.nodes[id].Shape)
+	if p.wide[id] {
+		n *= p.rounds.Width
+	}
+	return n
+}
+
 // Bytes is the memory one run takes, inputs excluded.
 func (p *Plan) Bytes() int64 { return int64(p.arena) * 4 }
 
@@ -136,7 +171,7 @@ func (p *Plan) Feeds() int64 {
 	n := int64(0)
 	for i := range p.nodes {
 		if p.read[i] && p.nodes[i].Op == inputOp {
-			n += 4 * int64(Size(p.nodes[i].Shape))
+			n += 4 * int64(p.size(ID(i)))
 		}
 	}
 	return n
@@ -166,7 +201,7 @@ func (p *Plan) layout() error {
 	for s, st := range p.steps {
 		for _, id := range st.nodes {
 			n := &p.nodes[id]
-			size := Size(n.Shape)
+			size := p.size(id)
 			if size > math.MaxInt32 {
 				return fmt.Errorf("%w: %d elements", ErrTooLarge, size)
 			}

@@ -13,6 +13,7 @@ func init() {
 		Name:    "add",
 		Shape:   sameShape,
 		InPlace: []int{0, 1},
+		Rows:    true,
 		Run: func(c *graph.Call) {
 			a, b := c.In[0].F, c.In[1].F
 			overElements(c, len(c.Out), func(lo, hi int) { kernel.Add(c.Out[lo:hi], a[lo:hi], b[lo:hi]) })

@@ -102,6 +102,7 @@ func init() {
 	})
 	graph.Register(&graph.Op{
 		Name:  "conv_grad",
+		Rows:  true,
 		Shape: func(attrs any, _ [][]int) ([]int, error) { return attrs.(*ConvGrad).Shape, nil },
 		Run: func(c *graph.Call) {
 			a := c.Attrs.(*ConvGrad).Conv

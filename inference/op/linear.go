@@ -69,6 +69,7 @@ func init() {
 			}
 			return out, nil
 		},
+		Rows:     true,
 		Run:      runLinear,
 		Together: runLinears,
 		Kept: func(attrs any) int64 {
