@@ -114,9 +114,9 @@ func read(t *weights.Tensor, v []float32, first int) error {
 	if s := kernel.Sum(v); s-s == 0 {
 		return nil
 	}
-	for _, x := range v {
+	for i, x := range v {
 		if x-x != 0 {
-			return fmt.Errorf("nn: %w: tensor %s holds a value that is not a finite number", ErrCheckpoint, t.Name)
+			return fmt.Errorf("nn: %w: element %d of tensor %s is %v, no finite number; use a checkpoint from before that happened, or convert it anew", ErrCheckpoint, first+i, t.Name, x)
 		}
 	}
 	return nil
