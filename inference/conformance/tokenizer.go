@@ -27,6 +27,7 @@ type tokenizerRow struct {
 	Decoded     string    `json:"decoded"`
 	DecodedSkip string    `json:"decoded_skip_special"`
 	AsFile      bool      `json:"truncation_and_padding"`
+	Target      bool      `json:"as_target"`
 	Mask        []int32   `json:"attention_mask"`
 }
 
@@ -101,6 +102,12 @@ func compareRow(tok tokenizer.Tokenizer, r tokenizerRow) map[string]bool {
 		var mask []int32
 		e, mask, err = whole.EncodeAsFile(r.Text, r.Pair, r.Special)
 		same["attention_mask"] = err == nil && slices.Equal(mask, r.Mask)
+	} else if r.Target {
+		other, ok := tok.(tokenizer.TargetEncoder)
+		if !ok {
+			return same
+		}
+		e, err = other.EncodeTarget(r.Text, r.Special)
 	} else {
 		e, err = tok.Encode(r.Text, r.Pair, r.Special)
 	}

@@ -22,6 +22,7 @@ type goldenRow struct {
 	Decoded     string   `json:"decoded"`
 	DecodedSkip string   `json:"decoded_skip_special"`
 	AsFile      bool     `json:"truncation_and_padding"`
+	Target      bool     `json:"as_target"`
 	Mask        []int32  `json:"attention_mask"`
 }
 
@@ -87,6 +88,9 @@ func TestEqualsReference(t *testing.T) {
 func checkRow(t *testing.T, tok Tokenizer, i int, r goldenRow) bool {
 	t.Helper()
 	e, err := tok.Encode(r.Text, r.Pair, r.Special)
+	if r.Target {
+		e, err = tok.(TargetEncoder).EncodeTarget(r.Text, r.Special)
+	}
 	if r.AsFile {
 		var mask []int32
 		e, mask, err = tok.(FileEncoder).EncodeAsFile(r.Text, r.Pair, r.Special)
@@ -110,8 +114,12 @@ func checkRow(t *testing.T, tok Tokenizer, i int, r goldenRow) bool {
 		return false
 	}
 	for j, tk := range e.Tokens {
-		if tk.ID != r.IDs[j] || tk.Text != r.Tokens[j] || tk.Start != r.Offsets[j][0] || tk.End != r.Offsets[j][1] || tk.Type != r.TypeIDs[j] {
-			t.Errorf("row %d %.200q: token %d = %+v, want %d %q %v type %d", i, r.Text, j, tk, r.IDs[j], r.Tokens[j], r.Offsets[j], r.TypeIDs[j])
+		same := tk.ID == r.IDs[j] && tk.Text == r.Tokens[j]
+		if r.Offsets != nil { // slow tokenizers have none
+			same = same && tk.Start == r.Offsets[j][0] && tk.End == r.Offsets[j][1] && tk.Type == r.TypeIDs[j]
+		}
+		if !same {
+			t.Errorf("row %d %.200q: token %d = %+v, want %d %q %v", i, r.Text, j, tk, r.IDs[j], r.Tokens[j], r.Offsets)
 			return false
 		}
 	}

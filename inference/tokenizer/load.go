@@ -28,6 +28,23 @@ func load(fsys fs.FS) (Tokenizer, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("tokenizer: reading tokenizer.json: %w", err)
 	}
+	for _, other := range []struct {
+		file string
+		load func(fs.FS) (Tokenizer, error)
+	}{
+		{"source.spm", loadMarian},
+		{"tokenizer.model", func(fsys fs.FS) (Tokenizer, error) { return loadSPM(fsys, "tokenizer.model") }},
+		{"spiece.model", func(fsys fs.FS) (Tokenizer, error) { return loadSPM(fsys, "spiece.model") }},
+	} {
+		if _, err := fs.Stat(fsys, other.file); err != nil {
+			continue
+		}
+		t, err := other.load(fsys)
+		if err != nil {
+			return nil, fmt.Errorf("tokenizer: reading %s: %w", other.file, err)
+		}
+		return t, nil
+	}
 	p, err := loadVocabulary(fsys)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("tokenizer: %w", nothingToRead(fsys))
@@ -38,7 +55,7 @@ func load(fsys fs.FS) (Tokenizer, error) {
 }
 
 // otherFiles are files of tokenizers that come without a tokenizer.json.
-var otherFiles = []string{"source.spm", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "merges.txt", "vocab.json"}
+var otherFiles = []string{"sentencepiece.bpe.model", "merges.txt", "vocab.json"}
 
 // nothingToRead says what a folder without a usable file has instead.
 func nothingToRead(fsys fs.FS) error {
@@ -47,7 +64,7 @@ func nothingToRead(fsys fs.FS) error {
 			return fmt.Errorf("%w: the folder has %s without tokenizer.json; save the tokenizer in the fast format", ErrUnsupported, name)
 		}
 	}
-	return fmt.Errorf("%w: the folder has neither tokenizer.json nor vocab.txt; copy the tokenizer's files into it", ErrFormat)
+	return fmt.Errorf("%w: the folder has neither tokenizer.json nor another tokenizer file; copy the tokenizer's files into it", ErrFormat)
 }
 
 // readFile refuses files above maxFileBytes without reading them whole.

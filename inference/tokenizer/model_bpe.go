@@ -303,13 +303,25 @@ func (c candidate) before(d candidate) bool {
 }
 
 func (m *bpe) mergeLong(s []symbol) {
+	mergeAll(s, func(left, right int32) (merge, bool) {
+		x, ok := m.merges[pair{s[left].id, s[right].id}]
+		return x, ok
+	})
+}
+
+// mergeAll joins neighbours, the lowest rank first; join says what two symbols
+// make. A symbol that has been merged into the one before has no bytes left.
+func mergeAll(s []symbol, join func(left, right int32) (merge, bool)) {
+	if len(s) == 0 {
+		return
+	}
 	s[len(s)-1].next = -1
 	var heap mergeHeap
 	offer := func(at int32) {
 		if at < 0 || s[at].next < 0 {
 			return
 		}
-		if x, ok := m.merges[pair{s[at].id, s[s[at].next].id}]; ok {
+		if x, ok := join(at, s[at].next); ok {
 			heap.push(candidate{x, at})
 		}
 	}
@@ -323,7 +335,7 @@ func (m *bpe) mergeLong(s []symbol) {
 			continue
 		}
 		right := &s[left.next]
-		if x, ok := m.merges[pair{left.id, right.id}]; !ok || x.id != top.id {
+		if x, ok := join(top.at, left.next); !ok || x.id != top.id {
 			continue // one of the two has been merged meanwhile
 		}
 		left.id = top.id

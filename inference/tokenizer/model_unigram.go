@@ -16,6 +16,7 @@ const unknownPenalty = 10
 // SentencePiece's EncodeOptimized). Time is the text times the longest piece.
 type unigram struct {
 	vocab   map[string]int32
+	found   map[string]int32 // nil: vocab; the pieces that a stretch of text may be
 	pieces  trie
 	scores  []float64
 	unk     int32 // -1: a text with unknown characters gives no token for them
@@ -108,7 +109,10 @@ func (m *unigram) tokenize(word text, emit func(id int32, value string, from, to
 func (m *unigram) emit(part text, from int, id int32, emit func(id int32, value string, from, to int)) {
 	value := part.String()
 	to := from + len(part)
-	known, ok := m.vocab[value]
+	known, ok := m.found[value]
+	if m.found == nil {
+		known, ok = m.vocab[value]
+	}
 	if ok {
 		emit(known, value, from, to)
 		return

@@ -71,7 +71,9 @@ type Tokenizer interface {
 }
 
 // Load reads the tokenizer of a hub folder: tokenizer.json where present, else
-// vocab.txt with tokenizer_config.json.
+// source.spm, target.spm and vocab.json (Marian), tokenizer.model or
+// spiece.model (SentencePiece), or vocab.txt (WordPiece), each with
+// tokenizer_config.json.
 func Load(fsys fs.FS) (Tokenizer, error) {
 	return load(fsys)
 }

@@ -133,8 +133,11 @@ func TestHostileFilesAreRefused(t *testing.T) {
 	if _, err := Load(fstest.MapFS{}); !errors.Is(err, ErrFormat) {
 		t.Errorf("empty folder: %v", err)
 	}
-	if _, err := Load(fstest.MapFS{"source.spm": {}}); !errors.Is(err, ErrUnsupported) {
+	if _, err := Load(fstest.MapFS{"sentencepiece.bpe.model": {}}); !errors.Is(err, ErrUnsupported) {
 		t.Errorf("SentencePiece folder: %v", err)
+	}
+	if _, err := Load(fstest.MapFS{"source.spm": {}}); err == nil {
+		t.Error("half a Marian folder was read")
 	}
 }
 
