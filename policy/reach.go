@@ -88,3 +88,12 @@ func withKinds(sub Subject) Subject {
 	sub.Roles = slices.Compact(roles)
 	return sub
 }
+
+// Subjects are the known roles and whatever else the rules and groupings name.
+func (s *Snapshot) Subjects() []Subject {
+	var out []Subject
+	for _, id := range subjects(s) {
+		out = append(out, Subject{ID: id})
+	}
+	return out
+}

@@ -241,3 +241,15 @@ func dutyShort(ctx context.Context, o policy.Obligations) string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// reachTitle repeats the question above its answer.
+func reachTitle(ctx context.Context, m PolicyReach) string {
+	if m.Subject != "" {
+		return i18n.T(ctx, "policies.what-title", "subject", m.Subject)
+	}
+	object := m.Object
+	if object == "" {
+		object = i18n.T(ctx, "policies.any-object")
+	}
+	return i18n.T(ctx, "policies.who-title", "action", ActionName(ctx, m.Action), "object", object)
+}

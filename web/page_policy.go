@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 func init() {
 	page(http.MethodGet, "/policies", policy.PolicyRead, policiesPage)
 	page(http.MethodPost, "/policies", policy.PolicyEdit, policyChangePage)
+	page(http.MethodPost, "/policies/rollback", policy.PolicyEdit, policyRollbackPage)
 }
 
 // actionGroups are the blocks of the matrix, in order.
@@ -43,6 +45,11 @@ func policiesPage(c *Context) error {
 	role, action := c.QueryParam("role"), policy.Action(c.QueryParam("action"))
 	if m.CanEdit && policy.KnownRole(role) && action.Known() {
 		m.Edit = c.cellForm(v, role, action)
+	} else if n, err := strconv.ParseInt(c.QueryParam("rollback"), 10, 64); err == nil && m.CanEdit {
+		if m.Preview, err = preview(c.App.PreviewRollback(c.Ctx(), c.Caller, v.Version, n)); err != nil {
+			return err
+		}
+		m.Rollback = &views.RollbackForm{Base: v.Version, Version: n}
 	}
 	return c.Page(http.StatusOK, views.PoliciesPage(m))
 }
@@ -117,6 +124,20 @@ func (c *Context) choices(f *views.CellForm, mask, forbid []string) {
 	}
 }
 
+// cellChange is the cell as the form would set it.
+func cellChange(form url.Values) app.PolicyCell {
+	condition := strings.TrimSpace(form.Get("condition"))
+	cell := app.PolicyCell{Role: form.Get("role"), Action: form.Get("action"), Effect: form.Get("effect"), Condition: &condition, KeepOthers: form.Get("keep") != ""}
+	if dutiful[policy.Action(cell.Action)] && cell.Effect == policy.EffectAllow {
+		o := &app.ObligationsChange{Mask: form["mask"], ExplanationLevel: form.Get("level"), ForbidMethods: form["forbid"]}
+		if n, err := strconv.Atoi(form.Get("round")); err == nil {
+			o.Round = &n
+		}
+		cell.Obligations = o
+	}
+	return cell
+}
+
 func policyChangePage(c *Context) error {
 	form, err := c.FormParams()
 	if err != nil {
@@ -126,35 +147,65 @@ func policyChangePage(c *Context) error {
 	if err != nil {
 		return invalid("the form does not say which version it changes", "load the page again")
 	}
-	action, condition := policy.Action(form.Get("action")), strings.TrimSpace(form.Get("condition"))
-	cell := app.PolicyCell{Role: form.Get("role"), Action: string(action), Effect: form.Get("effect"), Condition: &condition, KeepOthers: form.Get("keep") != ""}
-	if dutiful[action] && cell.Effect == policy.EffectAllow {
-		o := &app.ObligationsChange{Mask: form["mask"], ExplanationLevel: form.Get("level"), ForbidMethods: form["forbid"]}
-		if n, err := strconv.Atoi(form.Get("round")); err == nil {
-			o.Round = &n
+	cell := cellChange(form)
+	var shown *views.PolicyPreview
+	if form.Get("preview") != "" {
+		shown, err = preview(c.App.PreviewPolicy(c.Ctx(), c.Caller, app.PolicyProposal{Base: base, Cells: []app.PolicyCell{cell}}))
+	} else {
+		_, err = c.App.ChangePolicy(c.Ctx(), c.Caller, app.PolicyChange{Base: base, Cells: []app.PolicyCell{cell}, Reason: form.Get("reason"), RequestID: c.RequestID})
+		if err == nil {
+			return c.Redirect(http.StatusSeeOther, "/policies?changed="+cell.Role+"+"+cell.Action)
 		}
-		cell.Obligations = o
 	}
-	_, err = c.App.ChangePolicy(c.Ctx(), c.Caller, app.PolicyChange{Base: base, Cells: []app.PolicyCell{cell}, Reason: form.Get("reason"), RequestID: c.RequestID})
-	if err == nil {
-		return c.Redirect(http.StatusSeeOther, "/policies?changed="+cell.Role+"+"+cell.Action)
-	}
-	p := problem(err, c.RequestID)
-	if p.Decision != nil || p.Status >= http.StatusInternalServerError {
-		return err
-	}
-	v, perr := c.App.Policy(c.Ctx(), c.Caller)
-	if perr != nil {
-		return perr
-	}
-	m := c.policies(v)
-	m.Error, m.Hint = c.say(p)
-	if policy.KnownRole(cell.Role) && action.Known() {
-		f := &views.CellForm{Base: v.Version, Role: cell.Role, Action: cell.Action, Effect: cell.Effect, Condition: condition, Level: form.Get("level"),
+	return c.policyAgain(err, func(v *app.PolicyView, m *views.Policies) {
+		m.Preview = shown
+		action := policy.Action(cell.Action)
+		if !policy.KnownRole(cell.Role) || !action.Known() {
+			return
+		}
+		f := &views.CellForm{Base: v.Version, Role: cell.Role, Action: cell.Action, Effect: cell.Effect, Condition: *cell.Condition, Level: form.Get("level"),
 			Round: form.Get("round"), Reason: form.Get("reason"), Duties: dutiful[action], Keep: cell.KeepOthers}
 		f.Others = c.cellForm(v, cell.Role, action).Others
 		c.choices(f, form["mask"], form["forbid"])
 		m.Edit = f
+	})
+}
+
+func policyRollbackPage(c *Context) error {
+	base, err1 := strconv.ParseInt(c.FormValue("base"), 10, 64)
+	version, err2 := strconv.ParseInt(c.FormValue("version"), 10, 64)
+	if err1 != nil || err2 != nil {
+		return invalid("the form does not say which version to go back to", "load the page again")
 	}
-	return c.Page(p.Status, views.PoliciesPage(m))
+	_, err := c.App.RollBackPolicy(c.Ctx(), c.Caller, app.PolicyRollback{Base: base, Version: version, Reason: c.FormValue("reason"), RequestID: c.RequestID})
+	if err == nil {
+		return c.Redirect(http.StatusSeeOther, "/policies?changed=version+"+strconv.FormatInt(version, 10))
+	}
+	return c.policyAgain(err, func(v *app.PolicyView, m *views.Policies) {
+		m.Rollback = &views.RollbackForm{Base: v.Version, Version: version, Reason: c.FormValue("reason")}
+	})
+}
+
+// policyAgain shows the page again with the form as it was sent and, where err is not
+// nil, why nothing was changed.
+func (c *Context) policyAgain(err error, fill func(*app.PolicyView, *views.Policies)) error {
+	status := http.StatusOK
+	var p Problem
+	if err != nil {
+		p = problem(err, c.RequestID)
+		if p.Decision != nil || p.Status >= http.StatusInternalServerError {
+			return err
+		}
+		status = p.Status
+	}
+	v, verr := c.App.Policy(c.Ctx(), c.Caller)
+	if verr != nil {
+		return verr
+	}
+	m := c.policies(v)
+	if err != nil {
+		m.Error, m.Hint = c.say(p)
+	}
+	fill(v, &m)
+	return c.Page(status, views.PoliciesPage(m))
 }

@@ -62,6 +62,32 @@ func init() {
 			Forbid: []views.Choice{{Value: "attention", Text: "attention", Selected: true}, {Value: "occlusion", Text: "occlusion"}}}
 		return views.PoliciesPage(m)
 	})
+	preview := &views.PolicyPreview{Decisions: 12410, Changed: 37, Since: noon, Warnings: []string{"rule r-007 can never match: its condition contradicts itself"},
+		Changes: []views.PolicyEffect{{Role: "analyst", Action: "explain", Gained: 4, Contexts: 72, Object: "model:any", Purpose: "research", Class: "internal", Method: "attention"},
+			{Role: "analyst", Action: "predict", Lost: 12, Duties: 6, Contexts: 36, Object: "model:any", Purpose: "audit", Class: "special"}},
+		Rows: []views.ReplayedAnswer{{Index: 12409, Time: noon, Actor: "chen.yu", Action: "explain", Object: "model:sentiment-minilm", Purpose: "research", Before: "deny", After: "allow"},
+			{Index: 12390, Time: noon, Actor: "chen.yu", Action: "predict", Object: "model:sentiment-minilm", Purpose: "audit", Before: "allow", After: "deny"}}}
+	register("policies-preview", func(s views.Shell) templ.Component {
+		m := policies(s)
+		m.Edit, m.Preview = &views.CellForm{Base: 42, Role: "analyst", Action: "explain", Effect: "allow", Reason: "Research needs attention maps."}, preview
+		return views.PoliciesPage(m)
+	})
+	register("policies-rollback", func(s views.Shell) templ.Component {
+		m := policies(s)
+		m.Rollback, m.Preview = &views.RollbackForm{Base: 42, Version: 41}, preview
+		return views.PoliciesPage(m)
+	})
+	register("policy-reach", func(s views.Shell) templ.Component {
+		access := func(subject string, always bool, denies ...policy.Rule) policy.Access {
+			return policy.Access{Subject: subject, Action: policy.Predict, Object: "model:any", Always: always,
+				Allows: []policy.Rule{{ID: "r-001", Subject: "role:analyst", Effect: "allow"}}, Paths: [][]string{{subject, "role:analyst"}}, Denies: denies}
+		}
+		return views.PolicyReachPage(views.PolicyReach{Shell: as(s, "admin", "policies"), Version: 42, Actions: []string{"predict", "explain"}, Action: "predict", Asked: true,
+			Rows: []views.ReachRow{{Access: access("role:analyst", true)}, {Access: access("user:01JD3Q0000000000000000LINW", false, *deniedByRule().Rule), Name: "Lin Wei"}}})
+	})
+	register("policy-reach-nobody", func(s views.Shell) templ.Component {
+		return views.PolicyReachPage(views.PolicyReach{Shell: as(s, "admin", "policies"), Version: 42, Actions: []string{"predict"}, Subject: "role:guest", Error: "this workspace has no subject \"role:guest\"", Hint: "write role:NAME"})
+	})
 	register("policies-conflict", func(s views.Shell) templ.Component {
 		m := policies(s)
 		m.Error, m.Hint = "version 43 came into force while you were editing version 42", "load the page again and repeat your change"

@@ -96,10 +96,7 @@ func (a *App) preview(ctx context.Context, c identity.Caller, on int64, make pro
 	if err != nil {
 		return nil, err
 	}
-	p := &PolicyPreview{Base: base.Version(), Changes: []PolicyEffect{}, Warnings: []string{}}
-	for _, x := range policy.Diff(base, next) {
-		p.Changes = append(p.Changes, effectOf(x))
-	}
+	p := &PolicyPreview{Base: base.Version(), Changes: Effects(policy.Diff(base, next)), Warnings: []string{}}
 	known := map[string]bool{}
 	for _, i := range policystore.Lint(base.Rules(), base.Groups()) {
 		known[i.Message] = true
@@ -113,11 +110,16 @@ func (a *App) preview(ctx context.Context, c identity.Caller, on int64, make pro
 	return p, err
 }
 
-func effectOf(x policy.Change) PolicyEffect {
-	ctx := x.Example.Context
-	return PolicyEffect{Role: x.Role, Action: string(x.Action), Direction: x.Direction, Gained: x.Gained, Lost: x.Lost, Obligations: x.Duties,
-		Contexts: x.Total, Before: x.Before, After: x.After,
-		Example: PolicyExample{Object: x.Example.Object, Purpose: ctx.Purpose, DataClass: ctx.DataClass, Method: ctx.Method}}
+// Effects are the changes of a comparison as programs read them.
+func Effects(changes []policy.Change) []PolicyEffect {
+	out := make([]PolicyEffect, len(changes))
+	for i, x := range changes {
+		ctx := x.Example.Context
+		out[i] = PolicyEffect{Role: x.Role, Action: string(x.Action), Direction: x.Direction, Gained: x.Gained, Lost: x.Lost, Obligations: x.Duties,
+			Contexts: x.Total, Before: x.Before, After: x.After,
+			Example: PolicyExample{Object: x.Example.Object, Purpose: ctx.Purpose, DataClass: ctx.DataClass, Method: ctx.Method}}
+	}
+	return out
 }
 
 // replay decides the newest entries of the log again with both policies.

@@ -231,6 +231,12 @@ func (b *tab) allowAnalysts() {
 	b.js(`document.querySelector("#edit input[name=effect][value=allow]").checked = true`, nil)
 	b.js(`document.querySelector("#edit input[name=keep]").checked = false`, nil) // the exceptions go
 	b.choose("reason", "The risk team has signed off on credit scoring by analysts.")
+	b.press("#edit button[name=preview]")
+	var reason string
+	b.js(`document.querySelector("#reason").value`, &reason)
+	if b.count("#preview ul.checks .st.ok") == 0 || b.count("#preview table tbody tr") == 0 || !strings.Contains(reason, "signed off") {
+		b.t.Errorf("the preview does not say that analysts gain and which decisions change: %.600s", b.text("#edit"))
+	}
 	b.press("#edit button.primary")
 	if b.count(".note.is-ok") != 1 {
 		b.t.Fatalf("the change is not confirmed on %s: %.300s", b.where(), b.text("main"))
