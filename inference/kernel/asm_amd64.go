@@ -155,6 +155,9 @@ func normback_avx2(n int, dst, a, b *float32, s, t, u float32)
 func softback_avx2(n int, dst, a, b *float32, s, t float32)
 
 //go:noescape
+func log_avx2(n int, dst, a *float32)
+
+//go:noescape
 func sum_avx2(n int, lanes *[16]float32, a *float32)
 
 //go:noescape
@@ -393,6 +396,9 @@ func normback_avx512(n int, dst, a, b *float32, s, t, u float32)
 
 //go:noescape
 func softback_avx512(n int, dst, a, b *float32, s, t float32)
+
+//go:noescape
+func log_avx512(n int, dst, a *float32)
 
 //go:noescape
 func sum_avx512(n int, lanes *[16]float32, a *float32)

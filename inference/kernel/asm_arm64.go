@@ -113,6 +113,9 @@ func normback_neon(n int, dst, a, b *float32, s, t, u float32)
 func softback_neon(n int, dst, a, b *float32, s, t float32)
 
 //go:noescape
+func log_neon(n int, dst, a *float32)
+
+//go:noescape
 func sum_neon(n int, lanes *[16]float32, a *float32)
 
 //go:noescape

@@ -98,7 +98,7 @@ func log1(a float32) float32 {
 	for _, c := range poly.LogLast {
 		r = FMA(r, m, c)
 	}
-	return FMA(i, 0x1.62e430p-1, FMA(r, s, m))
+	return FMA(i, poly.Ln2, FMA(r, s, m))
 }
 
 func erf1(x float32) float32 {

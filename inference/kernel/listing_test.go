@@ -139,6 +139,7 @@ func (vm *sim) table(level Level, packed, strided *tileSet) *table {
 	t.erf = asm1(func(n int, dst, a *float32) { vm.run("erf_"+v, n, nil, []*float32{dst, a}) })
 	t.tanh = asm1(func(n int, dst, a *float32) { vm.run("tanh_"+v, n, nil, []*float32{dst, a}) })
 	t.sigmoid = asm1(func(n int, dst, a *float32) { vm.run("sigmoid_"+v, n, nil, []*float32{dst, a}) })
+	t.log = asm1(func(n int, dst, a *float32) { vm.run("log_"+v, n, nil, []*float32{dst, a}) })
 	t.silu = asm1(func(n int, dst, a *float32) { vm.run("silu_"+v, n, nil, []*float32{dst, a}) })
 	t.gelu = asm1(func(n int, dst, a *float32) { vm.run("gelu_"+v, n, nil, []*float32{dst, a}) })
 	t.gelutanh = asm1(func(n int, dst, a *float32) { vm.run("gelutanh_"+v, n, nil, []*float32{dst, a}) })

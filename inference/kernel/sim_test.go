@@ -415,6 +415,8 @@ func (s *sim) compute(m *machine, in instruction, i int) uint32 {
 		return bits(0) | bits(1)
 	case "VPXOR", "VPXORD":
 		return bits(0) ^ bits(1)
+	case "VCVTDQ2PS":
+		return out(float32(int32(bits(0))))
 	case "VPADDD":
 		return bits(1) + bits(0)
 	case "VPSUBD":

@@ -53,7 +53,7 @@ func (w *arm) begin(name, args string, size int) {
 var words = map[string]uint32{
 	"FADD": 0x4e20d400, "FSUB": 0x4ea0d400, "FMUL": 0x6e20dc00, "FDIV": 0x6e20fc00,
 	"FCMEQ": 0x4e20e400, "FCMGT": 0x6ea0e400,
-	"FNEG": 0x6ea0f800, "FCMLT0": 0x4ea0e800, "BIC": 0x4e601c00,
+	"FNEG": 0x6ea0f800, "FCMLT0": 0x4ea0e800, "SCVTF": 0x4e21d800, "BIC": 0x4e601c00,
 }
 
 // word writes op d, a, b; an instruction of one source has b = -1.
@@ -163,6 +163,8 @@ func (w *arm) translate(op string, args []string) {
 	switch op {
 	case "VMOVUPS":
 		w.move(d, w.register(args[0], d))
+	case "VCVTDQ2PS":
+		w.word("SCVTF", d, source(0), -1)
 	case "VFMADD213PS", "VFMSUB213PS": // d = a*d ± b
 		b := source(0)
 		if op == "VFMSUB213PS" {

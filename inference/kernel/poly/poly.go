@@ -39,6 +39,9 @@ var (
 	LogLast = [...]float32{0x1.5554fap-2, -0.5}
 )
 
+// Ln2 is what one step of the exponent adds to a logarithm.
+const Ln2 = 0x1.62e430p-1
+
 // Constants of GELU and its derivative.
 const (
 	SqrtHalf    = 0.70710678118654752440 // 1/√2
