@@ -77,3 +77,14 @@ type Tokenizer interface {
 func Load(fsys fs.FS) (Tokenizer, error) {
 	return load(fsys)
 }
+
+// Present says whether a hub folder has the files of a tokenizer that Load
+// would read or refuse by name.
+func Present(fsys fs.FS) bool {
+	for _, name := range append([]string{"tokenizer.json", "vocab.txt", "source.spm", "tokenizer.model", "spiece.model"}, otherFiles...) {
+		if _, err := fs.Stat(fsys, name); err == nil {
+			return true
+		}
+	}
+	return false
+}
