@@ -133,15 +133,16 @@ func (r *run) step(st step) (err error) {
 			err = fmt.Errorf("graph: node %d %q (%s): %v", first, n.Name, n.Op.Name, p)
 		}
 	}()
-	value, rounds := r.block, 1
-	switch {
-	case r.wide[first] && r.width > 1 && r.asOne(first):
-		value = func(id ID, _ int) Value { return r.all(id) }
-	case r.wide[first]:
+	rounds := 1
+	if r.wide[first] {
 		rounds = r.width
 	}
+	together := rounds > 1 && r.asOne(first)
+	if together {
+		rounds = 1
+	}
 	for k := range rounds {
-		calls, err := r.calls(st, func(id ID) Value { return value(id, k) })
+		calls, err := r.calls(st, k, together)
 		if err != nil {
 			return err
 		}
@@ -154,9 +155,15 @@ func (r *run) step(st step) (err error) {
 	return nil
 }
 
-// calls fills the calls of a step's nodes.
-func (r *run) calls(st step, value func(ID) Value) ([]*Call, error) {
+// calls fills the calls of a step's nodes, for one round of the group or for all together.
+func (r *run) calls(st step, round int, together bool) ([]*Call, error) {
 	a := r.arena
+	value := func(id ID) Value {
+		if together {
+			return r.all(id)
+		}
+		return r.block(id, round)
+	}
 	for len(a.calls) < len(st.nodes) {
 		a.calls = append(a.calls, &Call{})
 	}

@@ -44,11 +44,13 @@ func init() {
 			r, n := rows(c.Shape)
 			tq := c.Shape[2]
 			per := max(1, elementUnit/n)
-			kernel.Parallel(c.Threads, (r+per-1)/per, func(u int) {
-				for i := u * per; i < min(r, (u+1)*per); i++ {
-					k := a.keys(i%tq + n - tq)
-					kernel.SoftmaxRange(c.Out[i*n:(i+1)*n], c.In[0].F[i*n:(i+1)*n], k.Lo, k.Hi, a.Scale)
-				}
+			overRows(c, r, n, func(lo, hi int) {
+				kernel.Parallel(c.Threads, (hi-lo+per-1)/per, func(u int) {
+					for i := lo + u*per; i < min(hi, lo+(u+1)*per); i++ {
+						k := a.keys(i%tq + n - tq)
+						kernel.SoftmaxRange(c.Out[i*n:(i+1)*n], c.In[0].F[i*n:(i+1)*n], k.Lo, k.Hi, a.Scale)
+					}
+				})
 			})
 		},
 		VJP: func(t *graph.Tape, n, dy graph.ID) []graph.ID {

@@ -285,13 +285,24 @@ func init() {
 	twins["attention"] = func(a any, in []tensor64, _ []int) []float64 {
 		p := a.(*Attention)
 		s := in[0].shape
+		d, shared := s[2]/p.H, max(1, p.Shared)
 		h := func(i int) tensor64 {
 			t := in[i].shape
-			return tensor64{[]int{t[0], p.H, t[1], t[2] / p.H}, heads64(in[i].data, t[0], t[1], p.H, t[2]/p.H)}
+			n := t[2] / d
+			x := tensor64{[]int{t[0], n, t[1], d}, heads64(in[i].data, t[0], t[1], n, d)}
+			if n != p.H {
+				x.shape[1] = p.H
+				x.data = twins["repeat_heads"](&Group{shared}, []tensor64{x}, x.shape)
+			}
+			return x
 		}
 		scores := tensor64{[]int{s[0], p.H, s[1], in[1].shape[1]}, matmul64(MatMul{TransB: true}, h(0), h(1))}
-		scores.data = overRows64([]tensor64{scores}, func(r [][]float64) []float64 { return softmax64(r[0], float64(p.Scale), false) })
-		return heads64(matmul64(MatMul{}, scores, h(2)), s[0], p.H, s[1], s[2]/p.H)
+		if p.Causal {
+			scores.data = twins["causal_softmax"](&Causal{Scale: p.Scale}, []tensor64{scores}, scores.shape)
+		} else {
+			scores.data = twins["softmax"](&Softmax{p.Scale}, []tensor64{scores}, scores.shape)
+		}
+		return heads64(matmul64(MatMul{}, scores, h(2)), s[0], p.H, s[1], d)
 	}
 	selectRow64 := func(a any, in []tensor64, _ []int) []float64 {
 		s := in[0].shape
