@@ -614,8 +614,8 @@ DATA avx2_tail<>+48(SB)/8, $0x0
 DATA avx2_tail<>+56(SB)/8, $0x0
 GLOBL avx2_tail<>(SB), RODATA|NOPTR, $64
 
-// func gemm_avx2_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_1x1(SB), NOSPLIT, $0-96
+// func gemm_avx2_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_1x1(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -630,6 +630,7 @@ TEXT ·gemm_avx2_1x1(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -702,11 +703,27 @@ relu:
 store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_1x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_1x2(SB), NOSPLIT, $0-96
+// func gemm_avx2_1x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_1x2(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -721,6 +738,7 @@ TEXT ·gemm_avx2_1x2(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -815,11 +833,27 @@ store:
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
 	VMOVUPS Y3, 96(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_1x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_1x3(SB), NOSPLIT, $0-96
+// func gemm_avx2_1x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_1x3(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -834,6 +868,7 @@ TEXT ·gemm_avx2_1x3(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -950,11 +985,27 @@ store:
 	VMOVUPS Y3, 96(SI)
 	VMOVUPS Y4, 128(SI)
 	VMOVUPS Y5, 160(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_1x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_1x4(SB), NOSPLIT, $0-96
+// func gemm_avx2_1x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_1x4(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -969,6 +1020,7 @@ TEXT ·gemm_avx2_1x4(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -1107,11 +1159,27 @@ store:
 	VMOVUPS Y5, 160(SI)
 	VMOVUPS Y6, 192(SI)
 	VMOVUPS Y7, 224(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_2x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_2x1(SB), NOSPLIT, $0-96
+// func gemm_avx2_2x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_2x1(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1126,6 +1194,7 @@ TEXT ·gemm_avx2_2x1(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -1235,11 +1304,27 @@ store:
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 0(SI)(R12*1)
 	VMOVUPS Y3, 32(SI)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $2, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $2, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_2x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_2x2(SB), NOSPLIT, $0-96
+// func gemm_avx2_2x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_2x2(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1254,6 +1339,7 @@ TEXT ·gemm_avx2_2x2(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -1417,11 +1503,27 @@ store:
 	VMOVUPS Y5, 32(SI)(R12*1)
 	VMOVUPS Y6, 64(SI)(R12*1)
 	VMOVUPS Y7, 96(SI)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $2, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $2, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_2x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_2x3(SB), NOSPLIT, $0-96
+// func gemm_avx2_2x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_2x3(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1436,6 +1538,7 @@ TEXT ·gemm_avx2_2x3(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -1653,11 +1756,27 @@ store:
 	VMOVUPS Y9, 96(SI)(R12*1)
 	VMOVUPS Y10, 128(SI)(R12*1)
 	VMOVUPS Y11, 160(SI)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $2, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $2, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_3x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_3x1(SB), NOSPLIT, $0-96
+// func gemm_avx2_3x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_3x1(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1672,6 +1791,7 @@ TEXT ·gemm_avx2_3x1(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -1808,11 +1928,27 @@ store:
 	VMOVUPS Y3, 32(SI)(R12*1)
 	VMOVUPS Y4, 0(SI)(R12*2)
 	VMOVUPS Y5, 32(SI)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $3, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $3, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_3x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_3x2(SB), NOSPLIT, $0-96
+// func gemm_avx2_3x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_3x2(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1827,6 +1963,7 @@ TEXT ·gemm_avx2_3x2(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -2039,11 +2176,27 @@ store:
 	VMOVUPS Y9, 32(SI)(R12*2)
 	VMOVUPS Y10, 64(SI)(R12*2)
 	VMOVUPS Y11, 96(SI)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $3, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $3, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_4x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_4x1(SB), NOSPLIT, $0-96
+// func gemm_avx2_4x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_4x1(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2057,11 +2210,12 @@ TEXT ·gemm_avx2_4x1(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -2227,11 +2381,27 @@ store:
 	VMOVUPS Y5, 32(SI)(R12*2)
 	VMOVUPS Y6, 0(R13)
 	VMOVUPS Y7, 32(R13)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $4, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $4, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_5x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_5x1(SB), NOSPLIT, $0-96
+// func gemm_avx2_5x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_5x1(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2245,11 +2415,12 @@ TEXT ·gemm_avx2_5x1(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -2442,11 +2613,27 @@ store:
 	VMOVUPS Y7, 32(R13)
 	VMOVUPS Y8, 0(R13)(R12*1)
 	VMOVUPS Y9, 32(R13)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $5, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $5, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_6x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_6x1(SB), NOSPLIT, $0-96
+// func gemm_avx2_6x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_6x1(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2460,11 +2647,12 @@ TEXT ·gemm_avx2_6x1(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -2684,11 +2872,27 @@ store:
 	VMOVUPS Y9, 32(R13)(R12*1)
 	VMOVUPS Y10, 0(R13)(R12*2)
 	VMOVUPS Y11, 32(R13)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $6, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $6, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_1x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_1x1s(SB), NOSPLIT, $0-96
+// func gemm_avx2_1x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_1x1s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2703,6 +2907,7 @@ TEXT ·gemm_avx2_1x1s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -2775,11 +2980,27 @@ relu:
 store:
 	VMOVUPS Y0, 0(SI)
 	VMOVUPS Y1, 32(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_1x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_1x2s(SB), NOSPLIT, $0-96
+// func gemm_avx2_1x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_1x2s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2794,6 +3015,7 @@ TEXT ·gemm_avx2_1x2s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -2888,11 +3110,27 @@ store:
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 64(SI)
 	VMOVUPS Y3, 96(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_1x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_1x3s(SB), NOSPLIT, $0-96
+// func gemm_avx2_1x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_1x3s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2907,6 +3145,7 @@ TEXT ·gemm_avx2_1x3s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -3023,11 +3262,27 @@ store:
 	VMOVUPS Y3, 96(SI)
 	VMOVUPS Y4, 128(SI)
 	VMOVUPS Y5, 160(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_1x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_1x4s(SB), NOSPLIT, $0-96
+// func gemm_avx2_1x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_1x4s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3042,6 +3297,7 @@ TEXT ·gemm_avx2_1x4s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -3180,11 +3436,27 @@ store:
 	VMOVUPS Y5, 160(SI)
 	VMOVUPS Y6, 192(SI)
 	VMOVUPS Y7, 224(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_2x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_2x1s(SB), NOSPLIT, $0-96
+// func gemm_avx2_2x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_2x1s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3199,6 +3471,7 @@ TEXT ·gemm_avx2_2x1s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -3308,11 +3581,27 @@ store:
 	VMOVUPS Y1, 32(SI)
 	VMOVUPS Y2, 0(SI)(R12*1)
 	VMOVUPS Y3, 32(SI)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $2, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $2, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_2x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_2x2s(SB), NOSPLIT, $0-96
+// func gemm_avx2_2x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_2x2s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3327,6 +3616,7 @@ TEXT ·gemm_avx2_2x2s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -3490,11 +3780,27 @@ store:
 	VMOVUPS Y5, 32(SI)(R12*1)
 	VMOVUPS Y6, 64(SI)(R12*1)
 	VMOVUPS Y7, 96(SI)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $2, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $2, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_2x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_2x3s(SB), NOSPLIT, $0-96
+// func gemm_avx2_2x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_2x3s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3509,6 +3815,7 @@ TEXT ·gemm_avx2_2x3s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -3726,11 +4033,27 @@ store:
 	VMOVUPS Y9, 96(SI)(R12*1)
 	VMOVUPS Y10, 128(SI)(R12*1)
 	VMOVUPS Y11, 160(SI)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $2, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $2, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_3x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_3x1s(SB), NOSPLIT, $0-96
+// func gemm_avx2_3x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_3x1s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3745,6 +4068,7 @@ TEXT ·gemm_avx2_3x1s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -3881,11 +4205,27 @@ store:
 	VMOVUPS Y3, 32(SI)(R12*1)
 	VMOVUPS Y4, 0(SI)(R12*2)
 	VMOVUPS Y5, 32(SI)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $3, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $3, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_3x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_3x2s(SB), NOSPLIT, $0-96
+// func gemm_avx2_3x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_3x2s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3900,6 +4240,7 @@ TEXT ·gemm_avx2_3x2s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -4112,11 +4453,27 @@ store:
 	VMOVUPS Y9, 32(SI)(R12*2)
 	VMOVUPS Y10, 64(SI)(R12*2)
 	VMOVUPS Y11, 96(SI)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $3, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $3, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_4x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_4x1s(SB), NOSPLIT, $0-96
+// func gemm_avx2_4x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_4x1s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4130,11 +4487,12 @@ TEXT ·gemm_avx2_4x1s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -4300,11 +4658,27 @@ store:
 	VMOVUPS Y5, 32(SI)(R12*2)
 	VMOVUPS Y6, 0(R13)
 	VMOVUPS Y7, 32(R13)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $4, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $4, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_5x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_5x1s(SB), NOSPLIT, $0-96
+// func gemm_avx2_5x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_5x1s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4318,11 +4692,12 @@ TEXT ·gemm_avx2_5x1s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -4515,11 +4890,27 @@ store:
 	VMOVUPS Y7, 32(R13)
 	VMOVUPS Y8, 0(R13)(R12*1)
 	VMOVUPS Y9, 32(R13)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $5, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $5, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx2_6x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx2_6x1s(SB), NOSPLIT, $0-96
+// func gemm_avx2_6x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx2_6x1s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4533,11 +4924,12 @@ TEXT ·gemm_avx2_6x1s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Y0
@@ -4757,6 +5149,22 @@ store:
 	VMOVUPS Y9, 32(R13)(R12*1)
 	VMOVUPS Y10, 0(R13)(R12*2)
 	VMOVUPS Y11, 32(R13)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $6, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $6, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 

@@ -604,8 +604,8 @@ DATA avx512_ff800000<>+48(SB)/8, $0xff800000ff800000
 DATA avx512_ff800000<>+56(SB)/8, $0xff800000ff800000
 GLOBL avx512_ff800000<>(SB), RODATA|NOPTR, $64
 
-// func gemm_avx512_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_1x1(SB), NOSPLIT, $0-96
+// func gemm_avx512_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_1x1(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -620,6 +620,7 @@ TEXT ·gemm_avx512_1x1(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -681,11 +682,27 @@ relu:
 	VMAXPS Z0, Z1, Z0
 store:
 	VMOVUPS Z0, 0(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_1x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_1x2(SB), NOSPLIT, $0-96
+// func gemm_avx512_1x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_1x2(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -700,6 +717,7 @@ TEXT ·gemm_avx512_1x2(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -772,11 +790,27 @@ relu:
 store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_1x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_1x3(SB), NOSPLIT, $0-96
+// func gemm_avx512_1x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_1x3(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -791,6 +825,7 @@ TEXT ·gemm_avx512_1x3(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -874,11 +909,27 @@ store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_1x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_1x4(SB), NOSPLIT, $0-96
+// func gemm_avx512_1x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_1x4(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -893,6 +944,7 @@ TEXT ·gemm_avx512_1x4(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -987,11 +1039,27 @@ store:
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
 	VMOVUPS Z3, 192(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_2x1(SB), NOSPLIT, $0-96
+// func gemm_avx512_2x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_2x1(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1006,6 +1074,7 @@ TEXT ·gemm_avx512_2x1(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -1088,11 +1157,27 @@ relu:
 store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 0(SI)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $2, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $2, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_2x2(SB), NOSPLIT, $0-96
+// func gemm_avx512_2x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_2x2(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1107,6 +1192,7 @@ TEXT ·gemm_avx512_2x2(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -1216,11 +1302,27 @@ store:
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 0(SI)(R12*1)
 	VMOVUPS Z3, 64(SI)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $2, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $2, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_2x3(SB), NOSPLIT, $0-96
+// func gemm_avx512_2x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_2x3(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1235,6 +1337,7 @@ TEXT ·gemm_avx512_2x3(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -1371,11 +1474,27 @@ store:
 	VMOVUPS Z3, 0(SI)(R12*1)
 	VMOVUPS Z4, 64(SI)(R12*1)
 	VMOVUPS Z5, 128(SI)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $2, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $2, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_2x4(SB), NOSPLIT, $0-96
+// func gemm_avx512_2x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_2x4(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1390,6 +1509,7 @@ TEXT ·gemm_avx512_2x4(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -1553,11 +1673,27 @@ store:
 	VMOVUPS Z5, 64(SI)(R12*1)
 	VMOVUPS Z6, 128(SI)(R12*1)
 	VMOVUPS Z7, 192(SI)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $2, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $2, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_3x1(SB), NOSPLIT, $0-96
+// func gemm_avx512_3x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_3x1(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1572,6 +1708,7 @@ TEXT ·gemm_avx512_3x1(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -1670,11 +1807,27 @@ store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 0(SI)(R12*1)
 	VMOVUPS Z2, 0(SI)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $3, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $3, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_3x2(SB), NOSPLIT, $0-96
+// func gemm_avx512_3x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_3x2(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1689,6 +1842,7 @@ TEXT ·gemm_avx512_3x2(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -1825,11 +1979,27 @@ store:
 	VMOVUPS Z3, 64(SI)(R12*1)
 	VMOVUPS Z4, 0(SI)(R12*2)
 	VMOVUPS Z5, 64(SI)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $3, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $3, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_3x3(SB), NOSPLIT, $0-96
+// func gemm_avx512_3x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_3x3(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -1844,6 +2014,7 @@ TEXT ·gemm_avx512_3x3(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -2018,11 +2189,27 @@ store:
 	VMOVUPS Z6, 0(SI)(R12*2)
 	VMOVUPS Z7, 64(SI)(R12*2)
 	VMOVUPS Z8, 128(SI)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $3, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $3, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_3x4(SB), NOSPLIT, $0-96
+// func gemm_avx512_3x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_3x4(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2037,6 +2224,7 @@ TEXT ·gemm_avx512_3x4(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -2249,11 +2437,27 @@ store:
 	VMOVUPS Z9, 64(SI)(R12*2)
 	VMOVUPS Z10, 128(SI)(R12*2)
 	VMOVUPS Z11, 192(SI)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $3, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $3, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_4x1(SB), NOSPLIT, $0-96
+// func gemm_avx512_4x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_4x1(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2267,11 +2471,12 @@ TEXT ·gemm_avx512_4x1(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -2388,11 +2593,27 @@ store:
 	VMOVUPS Z1, 0(SI)(R12*1)
 	VMOVUPS Z2, 0(SI)(R12*2)
 	VMOVUPS Z3, 0(R13)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $4, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $4, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_4x2(SB), NOSPLIT, $0-96
+// func gemm_avx512_4x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_4x2(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2406,11 +2627,12 @@ TEXT ·gemm_avx512_4x2(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -2576,11 +2798,27 @@ store:
 	VMOVUPS Z5, 64(SI)(R12*2)
 	VMOVUPS Z6, 0(R13)
 	VMOVUPS Z7, 64(R13)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $4, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $4, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_4x3(SB), NOSPLIT, $0-96
+// func gemm_avx512_4x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_4x3(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2594,11 +2832,12 @@ TEXT ·gemm_avx512_4x3(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -2813,11 +3052,27 @@ store:
 	VMOVUPS Z9, 0(R13)
 	VMOVUPS Z10, 64(R13)
 	VMOVUPS Z11, 128(R13)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $4, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $4, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_4x4(SB), NOSPLIT, $0-96
+// func gemm_avx512_4x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_4x4(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -2831,11 +3086,12 @@ TEXT ·gemm_avx512_4x4(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -3099,11 +3355,27 @@ store:
 	VMOVUPS Z13, 64(R13)
 	VMOVUPS Z14, 128(R13)
 	VMOVUPS Z15, 192(R13)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $4, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $4, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_5x1(SB), NOSPLIT, $0-96
+// func gemm_avx512_5x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_5x1(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3117,11 +3389,12 @@ TEXT ·gemm_avx512_5x1(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -3254,11 +3527,27 @@ store:
 	VMOVUPS Z2, 0(SI)(R12*2)
 	VMOVUPS Z3, 0(R13)
 	VMOVUPS Z4, 0(R13)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $5, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $5, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_5x2(SB), NOSPLIT, $0-96
+// func gemm_avx512_5x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_5x2(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3272,11 +3561,12 @@ TEXT ·gemm_avx512_5x2(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -3469,11 +3759,27 @@ store:
 	VMOVUPS Z7, 64(R13)
 	VMOVUPS Z8, 0(R13)(R12*1)
 	VMOVUPS Z9, 64(R13)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $5, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $5, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_5x3(SB), NOSPLIT, $0-96
+// func gemm_avx512_5x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_5x3(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3487,11 +3793,12 @@ TEXT ·gemm_avx512_5x3(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -3744,11 +4051,27 @@ store:
 	VMOVUPS Z12, 0(R13)(R12*1)
 	VMOVUPS Z13, 64(R13)(R12*1)
 	VMOVUPS Z14, 128(R13)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $5, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $5, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_5x4(SB), NOSPLIT, $0-96
+// func gemm_avx512_5x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_5x4(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -3762,11 +4085,12 @@ TEXT ·gemm_avx512_5x4(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -4079,11 +4403,27 @@ store:
 	VMOVUPS Z17, 64(R13)(R12*1)
 	VMOVUPS Z18, 128(R13)(R12*1)
 	VMOVUPS Z19, 192(R13)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $5, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $5, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_6x1(SB), NOSPLIT, $0-96
+// func gemm_avx512_6x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_6x1(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4097,11 +4437,12 @@ TEXT ·gemm_avx512_6x1(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -4250,11 +4591,27 @@ store:
 	VMOVUPS Z3, 0(R13)
 	VMOVUPS Z4, 0(R13)(R12*1)
 	VMOVUPS Z5, 0(R13)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $6, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $6, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_6x2(SB), NOSPLIT, $0-96
+// func gemm_avx512_6x2(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_6x2(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4268,11 +4625,12 @@ TEXT ·gemm_avx512_6x2(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -4492,11 +4850,27 @@ store:
 	VMOVUPS Z9, 64(R13)(R12*1)
 	VMOVUPS Z10, 0(R13)(R12*2)
 	VMOVUPS Z11, 64(R13)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $6, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $6, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_6x3(SB), NOSPLIT, $0-96
+// func gemm_avx512_6x3(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_6x3(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4510,11 +4884,12 @@ TEXT ·gemm_avx512_6x3(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -4805,11 +5180,27 @@ store:
 	VMOVUPS Z15, 0(R13)(R12*2)
 	VMOVUPS Z16, 64(R13)(R12*2)
 	VMOVUPS Z17, 128(R13)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $6, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $6, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_6x4(SB), NOSPLIT, $0-96
+// func gemm_avx512_6x4(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_6x4(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -4823,11 +5214,12 @@ TEXT ·gemm_avx512_6x4(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -5189,11 +5581,27 @@ store:
 	VMOVUPS Z21, 64(R13)(R12*2)
 	VMOVUPS Z22, 128(R13)(R12*2)
 	VMOVUPS Z23, 192(R13)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $6, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $6, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_1x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_1x1s(SB), NOSPLIT, $0-96
+// func gemm_avx512_1x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_1x1s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -5208,6 +5616,7 @@ TEXT ·gemm_avx512_1x1s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -5269,11 +5678,27 @@ relu:
 	VMAXPS Z0, Z1, Z0
 store:
 	VMOVUPS Z0, 0(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_1x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_1x2s(SB), NOSPLIT, $0-96
+// func gemm_avx512_1x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_1x2s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -5288,6 +5713,7 @@ TEXT ·gemm_avx512_1x2s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -5360,11 +5786,27 @@ relu:
 store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_1x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_1x3s(SB), NOSPLIT, $0-96
+// func gemm_avx512_1x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_1x3s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -5379,6 +5821,7 @@ TEXT ·gemm_avx512_1x3s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -5462,11 +5905,27 @@ store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_1x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_1x4s(SB), NOSPLIT, $0-96
+// func gemm_avx512_1x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_1x4s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -5481,6 +5940,7 @@ TEXT ·gemm_avx512_1x4s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -5575,11 +6035,27 @@ store:
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
 	VMOVUPS Z3, 192(SI)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $1, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $1, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_2x1s(SB), NOSPLIT, $0-96
+// func gemm_avx512_2x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_2x1s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -5594,6 +6070,7 @@ TEXT ·gemm_avx512_2x1s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -5676,11 +6153,27 @@ relu:
 store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 0(SI)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $2, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $2, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_2x2s(SB), NOSPLIT, $0-96
+// func gemm_avx512_2x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_2x2s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -5695,6 +6188,7 @@ TEXT ·gemm_avx512_2x2s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -5804,11 +6298,27 @@ store:
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 0(SI)(R12*1)
 	VMOVUPS Z3, 64(SI)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $2, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $2, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_2x3s(SB), NOSPLIT, $0-96
+// func gemm_avx512_2x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_2x3s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -5823,6 +6333,7 @@ TEXT ·gemm_avx512_2x3s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -5959,11 +6470,27 @@ store:
 	VMOVUPS Z3, 0(SI)(R12*1)
 	VMOVUPS Z4, 64(SI)(R12*1)
 	VMOVUPS Z5, 128(SI)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $2, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $2, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_2x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_2x4s(SB), NOSPLIT, $0-96
+// func gemm_avx512_2x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_2x4s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -5978,6 +6505,7 @@ TEXT ·gemm_avx512_2x4s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -6141,11 +6669,27 @@ store:
 	VMOVUPS Z5, 64(SI)(R12*1)
 	VMOVUPS Z6, 128(SI)(R12*1)
 	VMOVUPS Z7, 192(SI)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $2, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $2, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_3x1s(SB), NOSPLIT, $0-96
+// func gemm_avx512_3x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_3x1s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -6160,6 +6704,7 @@ TEXT ·gemm_avx512_3x1s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -6258,11 +6803,27 @@ store:
 	VMOVUPS Z0, 0(SI)
 	VMOVUPS Z1, 0(SI)(R12*1)
 	VMOVUPS Z2, 0(SI)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $3, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $3, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_3x2s(SB), NOSPLIT, $0-96
+// func gemm_avx512_3x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_3x2s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -6277,6 +6838,7 @@ TEXT ·gemm_avx512_3x2s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -6413,11 +6975,27 @@ store:
 	VMOVUPS Z3, 64(SI)(R12*1)
 	VMOVUPS Z4, 0(SI)(R12*2)
 	VMOVUPS Z5, 64(SI)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $3, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $3, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_3x3s(SB), NOSPLIT, $0-96
+// func gemm_avx512_3x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_3x3s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -6432,6 +7010,7 @@ TEXT ·gemm_avx512_3x3s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -6606,11 +7185,27 @@ store:
 	VMOVUPS Z6, 0(SI)(R12*2)
 	VMOVUPS Z7, 64(SI)(R12*2)
 	VMOVUPS Z8, 128(SI)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $3, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $3, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_3x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_3x4s(SB), NOSPLIT, $0-96
+// func gemm_avx512_3x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_3x4s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -6625,6 +7220,7 @@ TEXT ·gemm_avx512_3x4s(SB), NOSPLIT, $0-96
 	SHLQ $2, R10
 	SHLQ $2, R12
 	LEAQ (R10)(R10*2), R11
+start:
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -6837,11 +7433,27 @@ store:
 	VMOVUPS Z9, 64(SI)(R12*2)
 	VMOVUPS Z10, 128(SI)(R12*2)
 	VMOVUPS Z11, 192(SI)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $3, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $3, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_4x1s(SB), NOSPLIT, $0-96
+// func gemm_avx512_4x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_4x1s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -6855,11 +7467,12 @@ TEXT ·gemm_avx512_4x1s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -6976,11 +7589,27 @@ store:
 	VMOVUPS Z1, 0(SI)(R12*1)
 	VMOVUPS Z2, 0(SI)(R12*2)
 	VMOVUPS Z3, 0(R13)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $4, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $4, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_4x2s(SB), NOSPLIT, $0-96
+// func gemm_avx512_4x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_4x2s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -6994,11 +7623,12 @@ TEXT ·gemm_avx512_4x2s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -7164,11 +7794,27 @@ store:
 	VMOVUPS Z5, 64(SI)(R12*2)
 	VMOVUPS Z6, 0(R13)
 	VMOVUPS Z7, 64(R13)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $4, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $4, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_4x3s(SB), NOSPLIT, $0-96
+// func gemm_avx512_4x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_4x3s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -7182,11 +7828,12 @@ TEXT ·gemm_avx512_4x3s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -7401,11 +8048,27 @@ store:
 	VMOVUPS Z9, 0(R13)
 	VMOVUPS Z10, 64(R13)
 	VMOVUPS Z11, 128(R13)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $4, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $4, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_4x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_4x4s(SB), NOSPLIT, $0-96
+// func gemm_avx512_4x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_4x4s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -7419,11 +8082,12 @@ TEXT ·gemm_avx512_4x4s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -7687,11 +8351,27 @@ store:
 	VMOVUPS Z13, 64(R13)
 	VMOVUPS Z14, 128(R13)
 	VMOVUPS Z15, 192(R13)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $4, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $4, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_5x1s(SB), NOSPLIT, $0-96
+// func gemm_avx512_5x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_5x1s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -7705,11 +8385,12 @@ TEXT ·gemm_avx512_5x1s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -7842,11 +8523,27 @@ store:
 	VMOVUPS Z2, 0(SI)(R12*2)
 	VMOVUPS Z3, 0(R13)
 	VMOVUPS Z4, 0(R13)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $5, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $5, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_5x2s(SB), NOSPLIT, $0-96
+// func gemm_avx512_5x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_5x2s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -7860,11 +8557,12 @@ TEXT ·gemm_avx512_5x2s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -8057,11 +8755,27 @@ store:
 	VMOVUPS Z7, 64(R13)
 	VMOVUPS Z8, 0(R13)(R12*1)
 	VMOVUPS Z9, 64(R13)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $5, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $5, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_5x3s(SB), NOSPLIT, $0-96
+// func gemm_avx512_5x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_5x3s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -8075,11 +8789,12 @@ TEXT ·gemm_avx512_5x3s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -8332,11 +9047,27 @@ store:
 	VMOVUPS Z12, 0(R13)(R12*1)
 	VMOVUPS Z13, 64(R13)(R12*1)
 	VMOVUPS Z14, 128(R13)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $5, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $5, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_5x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_5x4s(SB), NOSPLIT, $0-96
+// func gemm_avx512_5x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_5x4s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -8350,11 +9081,12 @@ TEXT ·gemm_avx512_5x4s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -8667,11 +9399,27 @@ store:
 	VMOVUPS Z17, 64(R13)(R12*1)
 	VMOVUPS Z18, 128(R13)(R12*1)
 	VMOVUPS Z19, 192(R13)(R12*1)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $5, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $5, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_6x1s(SB), NOSPLIT, $0-96
+// func gemm_avx512_6x1s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_6x1s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -8685,11 +9433,12 @@ TEXT ·gemm_avx512_6x1s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -8838,11 +9587,27 @@ store:
 	VMOVUPS Z3, 0(R13)
 	VMOVUPS Z4, 0(R13)(R12*1)
 	VMOVUPS Z5, 0(R13)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $6, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $6, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_6x2s(SB), NOSPLIT, $0-96
+// func gemm_avx512_6x2s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_6x2s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -8856,11 +9621,12 @@ TEXT ·gemm_avx512_6x2s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -9080,11 +9846,27 @@ store:
 	VMOVUPS Z9, 64(R13)(R12*1)
 	VMOVUPS Z10, 0(R13)(R12*2)
 	VMOVUPS Z11, 64(R13)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $6, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $6, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_6x3s(SB), NOSPLIT, $0-96
+// func gemm_avx512_6x3s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_6x3s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -9098,11 +9880,12 @@ TEXT ·gemm_avx512_6x3s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -9393,11 +10176,27 @@ store:
 	VMOVUPS Z15, 0(R13)(R12*2)
 	VMOVUPS Z16, 64(R13)(R12*2)
 	VMOVUPS Z17, 128(R13)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $6, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $6, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 
-// func gemm_avx512_6x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
-TEXT ·gemm_avx512_6x4s(SB), NOSPLIT, $0-96
+// func gemm_avx512_6x4s(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
+TEXT ·gemm_avx512_6x4s(SB), NOSPLIT, $0-104
 	MOVQ k+0(FP), CX
 	MOVQ a+8(FP), AX
 	MOVQ lda+16(FP), R8
@@ -9411,11 +10210,12 @@ TEXT ·gemm_avx512_6x4s(SB), NOSPLIT, $0-96
 	SHLQ $2, R8
 	SHLQ $2, R10
 	SHLQ $2, R12
+	LEAQ (R10)(R10*2), R11
+start:
 	LEAQ (R8)(R8*2), R9
 	ADDQ AX, R9
 	LEAQ (R12)(R12*2), R13
 	ADDQ SI, R13
-	LEAQ (R10)(R10*2), R11
 	TESTQ $1, DX
 	JEQ zero
 	VMOVUPS 0(SI), Z0
@@ -9777,6 +10577,22 @@ store:
 	VMOVUPS Z21, 64(R13)(R12*2)
 	VMOVUPS Z22, 128(R13)(R12*2)
 	VMOVUPS Z23, 192(R13)(R12*2)
+	SUBQ $1, tiles+96(FP)
+	JEQ finished
+	IMUL3Q $6, R12, R15
+	MOVQ residual+88(FP), AX
+	TESTQ AX, AX
+	JEQ below
+	ADDQ R15, residual+88(FP)
+below:
+	ADDQ R15, SI
+	IMUL3Q $6, R8, R15
+	ADDQ R15, a+8(FP)
+	MOVQ a+8(FP), AX
+	MOVQ b+24(FP), DI
+	MOVQ k+0(FP), CX
+	JMP start
+finished:
 	VZEROUPPER
 	RET
 

@@ -103,8 +103,9 @@ func avx512Table() *table {
 	return t
 }
 
-// gemmTile computes a tile of fixed height and width; ahead and step say what to bring into the cache meanwhile, the rest how the chains begin and end.
-type gemmTile func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)
+// gemmTile computes a number of tiles of fixed height and width below each other; ahead and step say what to bring into the cache meanwhile, flags, bias and
+// residual how the chains begin and end.
+type gemmTile func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
 
 const (
 	flagLoad = 1
@@ -172,18 +173,18 @@ func (s *tileSet) walk(rows, panels, k int, a []float32, lda int, b []float32, b
 		if end.bias != nil {
 			bias = &end.bias[p*panelWidth]
 		}
-		for t, i := 0, 0; t < count; t++ {
-			h := low
-			if t < more {
-				h = high
+		for i, first := 0, true; i < rows; first = false {
+			h, n := low, count-more
+			if first && more > 0 {
+				h, n = high, more
 			}
 			at := i*ldc + p*panelWidth
 			if end.residual != nil {
 				residual = &end.residual[at]
 			}
-			s[h][w](k, &a[i*lda], lda, &b[p*bs], stride, &c[at], ldc, flags, ahead, step, bias, residual)
-			ahead += uintptr(k / 4 * step)
-			i += h
+			s[h][w](k, &a[i*lda], lda, &b[p*bs], stride, &c[at], ldc, flags, ahead, step, bias, residual, n)
+			ahead += uintptr(n * (k / 4) * step)
+			i += h * n
 		}
 		p += w
 	}

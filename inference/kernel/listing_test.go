@@ -50,7 +50,8 @@ func (s *sim) tile(level string, rows, panels int, strided bool) gemmTile {
 	if strided {
 		name += "s"
 	}
-	return func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32) {
+	return func(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int) {
+		rows := rows * tiles
 		m := &machine{}
 		frame := func(v int64) { m.frame = binary.LittleEndian.AppendUint64(m.frame, uint64(v)) }
 		add := func(p *float32, n int) {
@@ -78,6 +79,7 @@ func (s *sim) tile(level string, rows, panels int, strided bool) gemmTile {
 		frame(int64(step))
 		add(bias, panels*panelWidth)
 		add(residual, (rows-1)*ldc+panels*panelWidth)
+		frame(int64(tiles))
 		s.call(name, m)
 	}
 }

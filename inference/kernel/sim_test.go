@@ -211,6 +211,14 @@ func (s *sim) integer(m *machine, o operand) int64 {
 	return 0
 }
 
+func (s *sim) set(m *machine, o operand, v int64) {
+	if o.kind == 'f' {
+		*(*int64)(unsafe.Pointer(&m.frame[o.n])) = v
+	} else {
+		m.gpr[o.n] = v
+	}
+}
+
 // call runs one function. regions are its operands; the frame holds their bases and the other arguments.
 func (s *sim) call(name string, m *machine) {
 	code, ok := s.program[name]
@@ -255,10 +263,12 @@ func (s *sim) scalar(m *machine, in instruction) {
 	case "MOVQ", "MOVL":
 		m.gpr[last.n] = s.integer(m, a[0])
 	case "ADDQ":
-		m.gpr[last.n] += s.integer(m, a[0])
+		s.set(m, last, s.integer(m, last)+s.integer(m, a[0]))
 	case "SUBQ", "SUBL":
-		m.gpr[last.n] -= s.integer(m, a[0])
-		m.cmp = m.gpr[last.n]
+		m.cmp = s.integer(m, last) - s.integer(m, a[0])
+		s.set(m, last, m.cmp)
+	case "IMUL3Q":
+		m.gpr[last.n] = s.integer(m, a[0]) * s.integer(m, a[1])
 	case "SHLQ", "SHLL":
 		m.gpr[last.n] <<= s.integer(m, a[0])
 	case "LEAQ":

@@ -54,26 +54,27 @@ func (s shape) name(v vector) string {
 	return fmt.Sprintf("gemm_%s_%dx%d%s", v.name, s.rows, s.panels, form)
 }
 
-// tile writes one tile. Registers: accumulators row by row, then the operands of a step. While the tile works, the lines from ahead on are brought into the
-// cache, four for each four k, step bytes further each time. Flag 1 continues the chains from C, flag 2 ends them with ReLU.
+// tile writes a function of tiles below each other. Registers: accumulators row by row, then the operands of a step. While a tile works, the lines from ahead
+// on are brought into the cache, four for each four k, step bytes further each time. Flag 1 continues the chains from C, flag 2 ends them with ReLU.
 func (w *writer) tile(s shape) {
 	vecs := s.vectors(w.v)
-	sig := "func " + s.name(w.v) + "(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32)"
+	sig := "func " + s.name(w.v) + "(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)"
 	w.decls = append(w.decls, sig)
-	w.function(s.name(w.v), sig, 96)
+	w.function(s.name(w.v), sig, 104)
 	for i, reg := range []string{"CX", "AX", "R8", "DI", "R10", "SI", "R12", "DX", "R14", "BX"} {
 		w.op("MOVQ %s+%d(FP), %s", []string{"k", "a", "lda", "b", "bs", "c", "ldc", "flags", "ahead", "step"}[i], 8*i, reg)
 	}
 	for _, reg := range []string{"R8", "R10", "R12"} {
 		w.op("SHLQ $2, %s", reg)
 	}
+	w.op("LEAQ (R10)(R10*2), R11")
+	w.label("start")
 	if s.rows > 3 {
 		w.op("LEAQ (R8)(R8*2), R9")
 		w.op("ADDQ AX, R9") // row 3 of A
 		w.op("LEAQ (R12)(R12*2), R13")
 		w.op("ADDQ SI, R13") // row 3 of C
 	}
-	w.op("LEAQ (R10)(R10*2), R11")
 	w.op("TESTQ $1, DX")
 	w.op("JEQ zero")
 	w.each(s.rows, vecs, func(at string, acc int) { w.op("VMOVUPS %s, %s", at, w.r(acc)) })
@@ -105,8 +106,29 @@ func (w *writer) tile(s shape) {
 	w.label("done")
 	w.end(s, vecs)
 	w.each(s.rows, vecs, func(at string, acc int) { w.op("VMOVUPS %s, %s", w.r(acc), at) })
+	w.next(s)
 	w.op("VZEROUPPER")
 	w.op("RET")
+}
+
+// next goes on with the tile below, until all are done. The arguments keep where it starts.
+func (w *writer) next(s shape) {
+	w.op("SUBQ $1, tiles+96(FP)")
+	w.op("JEQ finished")
+	w.op("IMUL3Q $%d, R12, R15", s.rows)
+	w.op("MOVQ residual+88(FP), AX")
+	w.op("TESTQ AX, AX")
+	w.op("JEQ below")
+	w.op("ADDQ R15, residual+88(FP)")
+	w.label("below")
+	w.op("ADDQ R15, SI")
+	w.op("IMUL3Q $%d, R8, R15", s.rows)
+	w.op("ADDQ R15, a+8(FP)")
+	w.op("MOVQ a+8(FP), AX")
+	w.op("MOVQ b+24(FP), DI")
+	w.op("MOVQ k+0(FP), CX")
+	w.op("JMP start")
+	w.label("finished")
 }
 
 // end adds bias and residual (strided like C) to the accumulators where they are given, and takes ReLU where the flag is set.
