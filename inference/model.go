@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"vitrine/inference/family"
@@ -45,14 +46,14 @@ type Model struct {
 	unfused      bool // tests compare with graphs that were not fused
 }
 
-// Open loads the checkpoint of a hub folder: config.json, *.safetensors, tokenizer or image processor files.
+// Open loads the checkpoint of a hub folder (config.json, *.safetensors, tokenizer or image processor files) or of a GGUF file.
 func Open(dir string) (*Model, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, fmt.Errorf("inference: opening model: %w: %w", ErrModel, err)
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("inference: %s is a file: %w; give the folder that holds config.json and model.safetensors", dir, ErrUnsupported)
+		return OpenFile(os.DirFS(filepath.Dir(dir)), filepath.Base(dir), dir)
 	}
 	return OpenFS(os.DirFS(dir), dir)
 }
@@ -98,20 +99,14 @@ func classify(err error) error {
 }
 
 func (m *Model) load(fsys fs.FS) error {
-	config, err := readSmall(fsys, "config.json")
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: the folder has no config.json; give a folder in the layout of the Hugging Face hub", ErrModel)
-	} else if err != nil {
-		return err
-	}
-	file, err := weights.OpenHub(fsys)
+	c, err := openCheckpoint(fsys)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer c.weights.Close()
 	digests, stop := startDigests(fsys) // beside the packing: hashing a checkpoint takes about as long
 	defer stop()
-	if m.net, err = family.Load(family.Source{Config: config, FS: fsys, Weights: file}); err != nil {
+	if m.net, err = family.Load(family.Source{Config: c.config, FS: fsys, Weights: c.weights}); err != nil {
 		return err
 	}
 	m.desc = m.net.Describe()
@@ -120,12 +115,11 @@ func (m *Model) load(fsys fs.FS) error {
 		return fmt.Errorf("task %q: %w", m.desc.Task, ErrUnsupported)
 	}
 	m.task = t
-	// A bare checkpoint, config and weights only, runs on given ids and pixels; Encode refuses it.
 	switch {
 	case m.desc.Modality == "image" && exists(fsys, "preprocessor_config.json"):
 		m.proc, err = vision.LoadProcessor(fsys, m.desc.ImageChannels)
-	case m.desc.Modality == "text" && (exists(fsys, "tokenizer.json") || exists(fsys, "vocab.txt")):
-		m.tok, err = tokenizer.Load(fsys)
+	case m.desc.Modality == "text":
+		m.tok, err = c.tokenizer()
 	}
 	if err != nil {
 		return err
@@ -133,7 +127,7 @@ func (m *Model) load(fsys fs.FS) error {
 	if m.tok != nil && m.tok.VocabSize() > m.desc.Vocab {
 		return fmt.Errorf("%w: the tokenizer has %d entries, the model's vocabulary %d; the files do not belong together", ErrModel, m.tok.VocabSize(), m.desc.Vocab)
 	}
-	m.describe(file)
+	m.describe(c.weights)
 	return m.digest(fsys, <-digests)
 }
 
