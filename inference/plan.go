@@ -32,15 +32,15 @@ type compiled struct {
 type planCache struct {
 	mu    sync.Mutex
 	order list.List // of *cachedPlan, most recently used first
-	byKey map[string]*list.Element
+	byKey map[planKey]*list.Element
 }
 
 type cachedPlan struct {
-	key  string
+	key  planKey
 	plan *compiled
 }
 
-func (c *planCache) get(key string) *compiled {
+func (c *planCache) get(key planKey) *compiled {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e := c.byKey[key]; e != nil {
@@ -50,11 +50,11 @@ func (c *planCache) get(key string) *compiled {
 	return nil
 }
 
-func (c *planCache) put(key string, p *compiled) {
+func (c *planCache) put(key planKey, p *compiled) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.byKey == nil {
-		c.byKey = map[string]*list.Element{}
+		c.byKey = map[planKey]*list.Element{}
 	}
 	if c.byKey[key] != nil {
 		return
@@ -86,17 +86,27 @@ type question struct {
 	again    bool // values are computed again in the reverse pass
 }
 
-func (q *question) String() string {
-	rule := ""
-	if q.rule != nil {
-		rule = q.rule.Name
+// planKey is a question as the key of a map.
+type planKey struct {
+	key
+	batch, width int
+	quantity     string
+	rule         *op.Rule
+	again        bool
+	names        string
+}
+
+func (q *question) id() planKey {
+	id := planKey{key: q.key, batch: q.batch, width: q.width, quantity: q.quantity, rule: q.rule, again: q.again}
+	if len(q.taps)+len(q.wrt)+len(q.patches) > 0 {
+		id.names = fmt.Sprintf("%q%q%q", q.taps, q.wrt, q.patches)
 	}
-	return fmt.Sprintf("%v|%d|%s|%q|%q|%s|%q|%d|%t", q.key, q.batch, q.quantity, q.taps, q.wrt, rule, q.patches, q.width, q.again)
+	return id
 }
 
 // plan returns the compiled plan for a question.
 func (m *Model) plan(q question) (*compiled, error) {
-	id := q.String()
+	id := q.id()
 	if p := m.plans.get(id); p != nil {
 		return p, nil
 	}

@@ -178,16 +178,12 @@ func (r *request) question(k key, n int, save saving) question {
 	if r.rule != nil && r.rule.Paired {
 		q.batch *= 2
 	}
-	names := maps.Clone(r.spec.Patch)
-	if names == nil {
-		names = map[string]Tensor{}
-	}
+	q.patches = slices.Sorted(maps.Keys(r.spec.Patch))
 	if k.patch != "" {
-		for name := range strings.SplitSeq(k.patch, "\x00") {
-			names[name] = Tensor{}
-		}
+		q.patches = append(q.patches, strings.Split(k.patch, "\x00")...)
+		slices.Sort(q.patches)
+		q.patches = slices.Compact(q.patches)
 	}
-	q.patches = slices.Sorted(maps.Keys(names))
 	return q
 }
 
