@@ -59,7 +59,12 @@ func openGGUF(fsys fs.FS, name string) (*checkpoint, error) {
 		f.Close()
 		return nil, err
 	}
-	return &checkpoint{config: config, weights: w, tokenizer: func() (tokenizer.Tokenizer, error) { return nil, nil }}, nil
+	return &checkpoint{config: config, weights: w, tokenizer: func() (tokenizer.Tokenizer, error) {
+		if _, ok := f.String("tokenizer.ggml.model"); !ok {
+			return nil, nil
+		}
+		return tokenizer.FromMetadata(f)
+	}}, nil
 }
 
 // OpenFile loads the checkpoint of one GGUF file of a file system; display is what errors and Info call it.

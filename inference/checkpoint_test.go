@@ -1,11 +1,14 @@
 package inference
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"vitrine/inference/generate"
 )
 
 const tinyGGUF = "conformance/testdata/golden/gguf/tiny-Q4_0.gguf"
@@ -31,6 +34,10 @@ func TestOpenGGUF(t *testing.T) {
 	e := Example{IDs: []int32{0, 28, 4}}
 	if err := sameBits(mustRun(t, m, []Example{e}, RunSpec{})[0], mustRun(t, alone, []Example{e}, RunSpec{})[0]); err != nil {
 		t.Error(err)
+	}
+	written, err := m.Write(context.Background(), Writing{Text: "the cat", Options: generate.Options{MaxNew: 3}}, nil)
+	if err != nil || written.PromptTokens == 0 || len(written.Answers[0].Tokens) != 3 {
+		t.Errorf("written by the file's own tokenizer: %+v, %v", written, err)
 	}
 	for name, c := range map[string]struct {
 		fsys fstest.MapFS
