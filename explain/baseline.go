@@ -75,7 +75,7 @@ func imageBaseline(x inference.Example, name string) (Baseline, error) {
 	case "auto", "zero":
 		return Baseline{Name: "zero", Pixels: make([]float32, len(x.Pixels))}, nil
 	case "blur":
-		return Baseline{Name: "blur", Pixels: blur(x)}, nil
+		return Baseline{Name: "blur", Pixels: Blurred(x)}, nil
 	case "mean":
 		return Baseline{Name: "mean", Pixels: channelMeans(x)}, nil
 	}
@@ -114,8 +114,8 @@ func blurKernel() [11]float64 {
 	return k
 }
 
-// blur convolves each channel with the 11x11 Gaussian, zeros outside, as the RISE reference code does.
-func blur(x inference.Example) []float32 {
+// Blurred convolves each channel with the 11x11 Gaussian, zeros outside, as the RISE reference code does.
+func Blurred(x inference.Example) []float32 {
 	h, w := x.Shape[1], x.Shape[2]
 	k := blurKernel()
 	out := make([]float32, len(x.Pixels))

@@ -32,7 +32,7 @@ func Estimate(ctx context.Context, r Request) (Cost, error) {
 				units++
 			}
 		}
-		total = total.plus(figureCost(j.info, len(w.in.Example.IDs), units, j.draws()))
+		total = total.plus(figureCost(j.info, len(w.in.Example.IDs), units, j.draws())).plus(steadyCost(j.method, j.info, len(w.in.Example.IDs), j.params))
 	}
 	return total, nil
 }
@@ -48,7 +48,7 @@ func Typical(m Method, info inference.Info, tokens int) (Cost, error) {
 	if info.MaxTokens > 0 {
 		first = min(tokens, info.MaxTokens)
 	}
-	total := figureCost(info, first, max(1, first-2), DefaultDraws)
+	total := figureCost(info, first, max(1, first-2), DefaultDraws).plus(steadyCost(m, info, first, params))
 	for left := tokens; ; left -= first {
 		window := min(left, first)
 		total = total.plus(spend(info, window, 1, 0)).plus(m.Cost(info, window, params))
@@ -68,6 +68,14 @@ func measured(info inference.Info) bool {
 	defer speeds.Unlock()
 	s := speeds.of[info.Digest]
 	return s.forward > 0 || s.gradient > 0
+}
+
+// steadyCost counts the runs of the figure sensitivity-max: a cheap method is run again on noisy copies.
+func steadyCost(m Method, info inference.Info, tokens int, params map[string]any) Cost {
+	if !m.steady(info, tokens, params) {
+		return Cost{}
+	}
+	return spend(info, tokens, 1, 10*m.Cost(info, tokens, params).Gradients)
 }
 
 // figureCost counts the runs of the removal figures: two figures, five fractions, the ranking and its random
@@ -95,5 +103,10 @@ func figureCost(info inference.Info, tokens, units, draws int) Cost {
 		}
 		runs += 2 * sets
 	}
-	return spend(info, tokens, modes*runs, 0)
+	runs *= modes
+	runs += 11 // infidelity
+	if info.Modality == "image" {
+		runs += 2 * 15 * (1 + min(draws, 8)) // deletion and insertion curves
+	}
+	return spend(info, tokens, runs, 0)
 }

@@ -52,6 +52,8 @@ type Request struct {
 	// Draws is the number of random attributions each figure is compared with: 0 means DefaultDraws, a negative
 	// number leaves all figures out that need further runs of the model.
 	Draws int
+	// Others are explanations of the same input and target by other methods: the figure of agreement compares with them.
+	Others []*Explanation
 	// Threads is handed to the engine; it changes no bit.
 	Threads int
 }
@@ -113,6 +115,8 @@ type Explanation struct {
 	Layer          string            `json:"layer,omitempty"` // grad-cam: the differentiated layer
 	Attention      *inference.Tensor `json:"-"`               // attention: (L,H,T,T)
 	Companion      *Companion        `json:"companion,omitempty"`
+	Grid           *Grid             `json:"grid,omitempty"`  // of the first window
+	Flips          []Flip            `json:"flips,omitempty"` // of the first window
 	Metrics        []Metric          `json:"metrics"`
 	Windows        []Window          `json:"windows,omitempty"`
 	Warnings       []string          `json:"warnings,omitempty"` // codes, see warning.go

@@ -257,12 +257,12 @@ func TestEmbedding(t *testing.T) {
 
 // Several explanations of one model at once give the bits that each gives alone.
 func TestConcurrent(t *testing.T) {
-	r := Request{Model: toyText(), Input: toyInputs["text"], Seed: 3}
+	r := Request{Model: toyText(), Input: toyInputs["text"], Seed: 3, Draws: 2}
 	var wait sync.WaitGroup
 	for _, m := range Suited(toyText().info) {
-		r.Method = m.ID
+		r.Method, r.Params = m.ID, quick(m)
 		want := bits(t, mustExplain(t, r))
-		for range 4 {
+		for range 2 {
 			wait.Add(1)
 			go func(r Request) {
 				defer wait.Done()

@@ -34,8 +34,10 @@ func (j *job) measure(ctx context.Context, e *Explanation) error {
 		s.All = e.Attributions
 		textUnits(s, j.info, w)
 	}
+	s.Signed, s.Again, s.Once = j.method.Signed, j.again(w), w.found.Values
+	j.others(s)
 	if j.r.Draws < 0 {
-		s.Value = nil
+		s.Value, s.Scalar, s.Again = nil, nil, nil
 	}
 	for _, m := range metric.Metrics() {
 		figures, err := m.Compute(ctx, s)
@@ -45,6 +47,29 @@ func (j *job) measure(ctx context.Context, e *Explanation) error {
 		e.Metrics = append(e.Metrics, figures...)
 	}
 	return nil
+}
+
+// others gives the figure of agreement the values of earlier explanations of the same input, unit by unit.
+func (j *job) others(s *metric.Subject) {
+	for _, e := range j.r.Others {
+		if e == nil || e.Method == j.method.ID {
+			continue
+		}
+		var scores []float64
+		switch {
+		case j.info.Modality == "image" && e.Map != nil && e.ImageHeight*e.ImageWidth > 0:
+			scores = patchScores(Upsample(*e.Map, e.ImageHeight, e.ImageWidth))
+		case len(e.Attributions) == len(j.tokens):
+			for t, tok := range j.tokens {
+				if !tok.Special {
+					scores = append(scores, e.Attributions[t])
+				}
+			}
+		}
+		if len(scores) == len(s.Scores) {
+			s.Others = append(s.Others, scores)
+		}
+	}
 }
 
 // leading is the window with the largest weighted effect.
@@ -98,6 +123,11 @@ func textUnits(s *metric.Subject, info inference.Info, w *window) {
 		s.Modes = append(s.Modes, "delete")
 	}
 	s.Value = RemoveTokens(w.problem.probability(), units)
+	places := make([][]int, len(units))
+	for u, t := range units {
+		places[u] = []int{t}
+	}
+	s.Scalar = w.problem.scalar(places)
 }
 
 // RemoveTokens gives the function that a figure calls: the value of p with units removed, where unit u is the token
@@ -157,37 +187,34 @@ const patchGrid = 14
 func (j *job) imageUnits(s *metric.Subject, e *Explanation, w *window) {
 	p := w.problem.probability()
 	height, width := e.ImageHeight, e.ImageWidth
-	full := widen(Upsample(*e.Map, height, width).Data)
+	patches := patchList(height, width)
+	s.Scores = patchScores(Upsample(*e.Map, height, width))
+	s.Modes, s.Curve = []string{"baseline"}, true
+	s.Value = RemovePatches(p, patches)
+	s.Scalar = w.problem.scalar(patches)
+}
+
+// patchList cuts a picture into the square patches that figures remove.
+func patchList(height, width int) [][]int {
 	size := max(1, min(height, width)/patchGrid)
 	var patches [][]int
 	for top := 0; top < height; top += size {
 		for left := 0; left < width; left += size {
-			patch := cover(top, size, height, left, size, width)
-			score := 0.0
-			for _, u := range patch {
-				score += full[u]
-			}
-			patches, s.Scores = append(patches, patch), append(s.Scores, score)
+			patches = append(patches, cover(top, size, height, left, size, width))
 		}
 	}
-	s.Modes = []string{"baseline"}
-	s.Value = func(ctx context.Context, _ string, gone [][]int) ([]float64, error) {
-		out := make([]float64, 0, len(gone))
-		for chunk := range slices.Chunk(gone, p.chunk()) {
-			batch := make([]inference.Example, len(chunk))
-			for i, set := range chunk {
-				var units []int
-				for _, u := range set {
-					units = append(units, patches[u]...)
-				}
-				batch[i], _ = p.masked(mask{units, allChannels}, nil)
-			}
-			values, err := p.values(ctx, batch)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, values...)
+	return patches
+}
+
+// patchScores sums a map of the picture's size over each patch.
+func patchScores(m inference.Tensor) []float64 {
+	var scores []float64
+	for _, patch := range patchList(m.Shape[0], m.Shape[1]) {
+		score := 0.0
+		for _, u := range patch {
+			score += float64(m.Data[u])
 		}
-		return out, nil
+		scores = append(scores, score)
 	}
+	return scores
 }

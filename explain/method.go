@@ -34,7 +34,7 @@ type Cost struct {
 type Method struct {
 	ID         string   `json:"id"`
 	Version    string   `json:"version"`
-	Family     string   `json:"family"` // attention | gradient | perturbation | cam
+	Family     string   `json:"family"` // attention | gradient | perturbation | cam | internal | counterfactual
 	Modalities []string `json:"modalities"`
 	Params     []Param  `json:"params"`
 	Signed     bool     `json:"signed"`   // values below zero mean "speaks against"
@@ -58,7 +58,7 @@ func register(m Method) {
 		panic("explain: register: incomplete method " + m.ID)
 	case m.Suitable == nil, m.Cost == nil, m.run == nil:
 		panic("explain: register: method without function " + m.ID)
-	case !slices.Contains([]string{"attention", "gradient", "perturbation", "cam"}, m.Family):
+	case !slices.Contains([]string{"attention", "gradient", "perturbation", "cam", "internal", "counterfactual"}, m.Family):
 		panic("explain: register: unknown family of " + m.ID)
 	}
 	if _, ok := methods[m.ID]; ok {

@@ -118,9 +118,21 @@ func runAttention(ctx context.Context, p *Problem) (*Attribution, error) {
 		}
 		values[j] /= float64(a.h)
 	}
-	return &Attribution{
-		Values: values, Shape: []int{a.t}, Output: a.fx, BaselineOutput: a.fb,
-		Attention: &inference.Tensor{Shape: []int{len(a.probs), a.h, a.t, a.t}, Data: slices.Concat(a.probs...)},
-		Companion: a.relevanceRow(),
-	}, nil
+	found := p.overTokens(values, a.relevanceRow(), a)
+	found.Attention = &inference.Tensor{Shape: []int{len(a.probs), a.h, a.t, a.t}, Data: slices.Concat(a.probs...)}
+	return found, nil
+}
+
+// overTokens makes an attribution of one value a position, with the gradient-weighted view beside it. Of a picture the
+// positions are a class token, which is left out, and patches.
+func (p *Problem) overTokens(values, companion []float64, a *heads) *Attribution {
+	out := &Attribution{Values: values, Shape: []int{a.t}, Output: a.fx, BaselineOutput: a.fb, Companion: companion}
+	if p.image() {
+		if h, w := patches(a.t-1, p.Example.Shape); h > 0 {
+			out.Values, out.Shape, out.Companion = values[1:], []int{h, w}, nil
+		} else {
+			out.Shape = []int{1, a.t}
+		}
+	}
+	return out
 }

@@ -25,10 +25,7 @@ func runRollout(ctx context.Context, p *Problem) (*Attribution, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Attribution{
-		Values: a.stream(a.row, a.rolloutLayer), Shape: []int{a.t}, Output: a.fx, BaselineOutput: a.fb,
-		Companion: a.relevanceRow(),
-	}
+	out := p.overTokens(a.stream(a.row, a.rolloutLayer), a.relevanceRow(), a)
 	if p.Detail {
 		out.Matrix = a.matrix(a.rolloutLayer)
 	}

@@ -25,7 +25,7 @@ func runChefer(ctx context.Context, p *Problem) (*Attribution, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Attribution{Values: a.relevanceRow(), Shape: []int{a.t}, Output: a.fx, BaselineOutput: a.fb}
+	out := p.overTokens(a.relevanceRow(), nil, a)
 	if p.Detail {
 		out.Matrix = a.matrix(a.relevanceLayer)
 	}

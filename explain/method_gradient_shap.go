@@ -31,6 +31,8 @@ func runGradientSHAP(ctx context.Context, p *Problem) (*Attribution, error) {
 	d := metric.NewDraw(p.Seed, "gradient-shap path")
 	n := paramInt(p.Params, "samples")
 	steps := make([][]float64, n) // x+noise-b
+	var ends []inference.Example  // both ends of each sample's path, where the deltas are asked for
+	var sums []float64
 	point := func(i int) []float32 {
 		z, base, alpha := noise(i), b, 0.0
 		if g := p.Given; g != nil && g.Alphas != nil {
@@ -44,14 +46,19 @@ func runGradientSHAP(ctx context.Context, p *Problem) (*Attribution, error) {
 			steps[i][k] = float64(z[k]) - float64(base[k])
 			out[k] = float32(float64(base[k]) + float64(alpha*steps[i][k]))
 		}
+		if p.Detail {
+			ends = append(ends, p.at(z), p.at(base))
+		}
 		return out
 	}
 	total := make([]float64, len(x))
 	err = p.gradientsAt(ctx, n, point, func(i int, _ float64, g []float32) error {
+		s := 0.0
 		for k, v := range g {
+			s += float64(steps[i][k] * float64(v))
 			total[k] += float64(steps[i][k]*float64(v)) / float64(n)
 		}
-		steps[i] = nil
+		sums, steps[i] = append(sums, s), nil
 		return nil
 	})
 	if err != nil {
@@ -59,5 +66,14 @@ func runGradientSHAP(ctx context.Context, p *Problem) (*Attribution, error) {
 	}
 	a := p.reduce(p.inputLayout(len(x)), total, "sum")
 	a.Output, a.BaselineOutput = fx.Value, fb.Value
-	return a, nil
+	if !p.Detail {
+		return a, nil
+	}
+	values, err := p.values(ctx, ends)
+	for i, s := range sums {
+		if err == nil {
+			a.SampleDeltas = append(a.SampleDeltas, s-(values[2*i]-values[2*i+1]))
+		}
+	}
+	return a, err
 }

@@ -90,19 +90,25 @@ func runLayerIG(ctx context.Context, p *Problem) (*Attribution, error) {
 	}
 	x, b := ends[0].Taps[tap], ends[1].Taps[tap].Data
 	values := make([]float64, len(b))
-	target := p.Target
-	for k, a := range rule.nodes {
-		point := inference.Tensor{Shape: x.Shape, Data: make([]float32, len(b))}
-		for i := range b {
-			point.Data[i] = float32(float64(b[i]) + float64(a*(float64(x.Data[i])-float64(b[i]))))
+	for chunk := 0; chunk < len(rule.nodes); chunk += p.chunk() {
+		var batch []inference.Example // each starts at the layer: what lies below is not computed
+		for _, a := range rule.nodes[chunk:min(chunk+p.chunk(), len(rule.nodes))] {
+			point := inference.Tensor{Shape: x.Shape, Data: make([]float32, len(b))}
+			for i := range b {
+				point.Data[i] = float32(float64(b[i]) + float64(a*(float64(x.Data[i])-float64(b[i]))))
+			}
+			at := p.Example
+			at.Patch = map[string]inference.Tensor{tap: point}
+			batch = append(batch, at)
 		}
-		// what lies below the layer is not computed: the run starts at the patched value
-		out, err := p.Engine.Run(ctx, []inference.Example{p.Example}, inference.RunSpec{Target: &target, Wrt: []string{tap}, Patch: map[string]inference.Tensor{tap: point}, Threads: p.Threads})
+		out, err := p.run(ctx, batch, nil, []string{tap})
 		if err != nil {
 			return nil, err
 		}
-		for i, g := range out[0].Grads[tap].Data {
-			values[i] += float64(float64(rule.weights[k]*(float64(x.Data[i])-float64(b[i]))) * float64(g))
+		for k, r := range out {
+			for i, g := range r.Grads[tap].Data {
+				values[i] += float64(float64(rule.weights[chunk+k]*(float64(x.Data[i])-float64(b[i]))) * float64(g))
+			}
 		}
 	}
 	return p.onLayer(l, values, tap, ends), nil

@@ -15,7 +15,7 @@ import (
 func init() {
 	register(Method{
 		ID: "smoothgrad", Version: "1", Family: "gradient", Modalities: []string{"text", "image"},
-		Params: append(targetParams(), baselineParam(), samplesParam(16), noiseParam(), reduceParam(),
+		Params: append(targetParams(), baselineParam(), samplesParam(16), noiseParam(), innerParam(), reduceParam(),
 			Param{Name: "square", Type: "bool", Default: false, Help: "explain.param.square"}),
 		Suitable: differentiable,
 		Cost:     noisyCost,
@@ -32,7 +32,7 @@ func init() {
 	})
 	register(Method{
 		ID: "vargrad", Version: "1", Family: "gradient", Modalities: []string{"text", "image"},
-		Params:   append(targetParams(), baselineParam(), samplesParam(16), noiseParam()),
+		Params:   append(targetParams(), baselineParam(), samplesParam(16), noiseParam(), innerParam()),
 		Suitable: differentiable,
 		Cost:     noisyCost,
 		run: func(ctx context.Context, p *Problem) (*Attribution, error) {
@@ -49,7 +49,11 @@ func init() {
 }
 
 func noisyCost(info inference.Info, tokens int, params map[string]any) Cost {
-	return spend(info, tokens, 3, paramInt(params, "samples"))
+	n := paramInt(params, "samples")
+	if paramString(params, "inner") == "integrated-gradients" {
+		n *= innerPoints
+	}
+	return spend(info, tokens, 4, n)
 }
 
 func samplesParam(standard int) Param {
@@ -71,27 +75,64 @@ func (p *Problem) noisy(ctx context.Context, values []float64, how string) (*Att
 	return a, nil
 }
 
-// noisyGradients gives the mean of the gradients over noisy copies of the input, and the mean of their squares.
+// innerParam chooses what is repeated under noise.
+func innerParam() Param {
+	return Param{Name: "inner", Type: "enum", Default: "saliency", Enum: []string{"saliency", "integrated-gradients"}, Help: "explain.param.inner"}
+}
+
+// innerPoints is the number of points of an inner path.
+const innerPoints = 20
+
+// noisyGradients gives the mean of the gradients (or integrated gradients) over noisy copies of the input, and the mean
+// of their squares.
 func (p *Problem) noisyGradients(ctx context.Context) (mean, square []float64, err error) {
-	x, err := p.embedded(ctx)
+	x, b, _, _, err := p.ends(ctx, false)
 	if err != nil {
 		return nil, nil, err
 	}
 	mean, square = make([]float64, len(x)), make([]float64, len(x))
 	noise := p.noise(x, "smoothgrad")
 	n := paramInt(p.Params, "samples")
-	err = p.gradientsAt(ctx, n, func(i int) []float32 { return noise(i) }, func(_ int, _ float64, g []float32) error {
-		for k, v := range g {
-			mean[k] += float64(v)
-			square[k] += float64(float64(v) * float64(v))
-		}
-		return nil
-	})
+	add := func(k int, v float64) {
+		mean[k] += v
+		square[k] += float64(v * v)
+	}
+	if paramString(p.Params, "inner") == "saliency" {
+		err = p.gradientsAt(ctx, n, func(i int) []float32 { return noise(i) }, func(_ int, _ float64, g []float32) error {
+			for k, v := range g {
+				add(k, float64(v))
+			}
+			return nil
+		})
+	} else {
+		err = p.noisyPaths(ctx, n, noise, b, add)
+	}
 	for k := range mean {
 		mean[k] /= float64(n)
 		square[k] /= float64(n)
 	}
 	return mean, square, err
+}
+
+// noisyPaths integrates from the baseline to each noisy copy.
+func (p *Problem) noisyPaths(ctx context.Context, n int, noise func(int) []float32, b []float32, add func(k int, v float64)) error {
+	rule, err := captumRule("gausslegendre", innerPoints)
+	if err != nil {
+		return err
+	}
+	whole := *p
+	whole.Detail = true
+	for i := range n {
+		in := &integral{p: &whole, x: noise(i), b: b}
+		products, err := in.evaluate(ctx, rule.nodes)
+		if err != nil {
+			return err
+		}
+		for k, v := range weigh(products, rule, 1) {
+			add(k, v)
+		}
+	}
+	return nil
 }
 
 // noise gives noisy copies of the input, one a sample, in order: the copies are drawn one after another.

@@ -148,10 +148,10 @@ func TestShippedModels(t *testing.T) {
 		in inference.Input
 	}{{text, inference.Input{Text: "The acting was surprisingly good, although the plot made no sense."}}, {image, inference.Input{Image: picture}}} {
 		for _, method := range Suited(c.m.Info()) {
-			r := Request{Model: c.m, Input: c.in, Method: method.ID, Seed: 1, Draws: 3}
+			r := Request{Model: c.m, Input: c.in, Method: method.ID, Seed: 1, Draws: 3, Params: quick(method)}
 			e := mustExplain(t, r)
 			want := bits(t, e)
-			for _, threads := range []int{1, 2, 7} {
+			for _, threads := range []int{1, 7} {
 				r.Threads = threads
 				if bits(t, mustExplain(t, r)) != want {
 					t.Errorf("%s on %s: other bits with %d threads", method.ID, e.Info.Name, threads)
@@ -235,7 +235,7 @@ func TestLongText(t *testing.T) {
 func TestEstimate(t *testing.T) {
 	m, _ := shipped(t, "sentiment-minilm")
 	for _, method := range Suited(m.Info()) {
-		r := Request{Model: m, Input: inference.Input{Text: "I love this phone: the screen is gorgeous."}, Method: method.ID, Draws: 5}
+		r := Request{Model: m, Input: inference.Input{Text: "I love this phone: the screen is gorgeous."}, Method: method.ID, Draws: 5, Params: quick(method)}
 		before, err := Estimate(context.Background(), r)
 		if err != nil {
 			t.Fatal(err)
@@ -267,7 +267,9 @@ func TestTypicalIsEstimate(t *testing.T) {
 			t.Errorf("%s: typical %+v, estimated %+v, %v", method.ID, got, want, err)
 		}
 		long, err := Typical(method, m.Info(), 3*m.Info().MaxTokens)
-		if one, _ := Typical(method, m.Info(), m.Info().MaxTokens); err != nil || long.Gradients != 3*one.Gradients || long.Forwards <= one.Forwards {
+		params, _ := method.Resolve(nil)
+		own := method.Cost(m.Info(), m.Info().MaxTokens, params).Gradients
+		if one, _ := Typical(method, m.Info(), m.Info().MaxTokens); err != nil || long.Gradients != one.Gradients+2*own || long.Forwards <= one.Forwards {
 			t.Errorf("%s: three windows %+v, one %+v, %v", method.ID, long, one, err)
 		}
 	}

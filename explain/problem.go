@@ -54,6 +54,10 @@ type Attribution struct {
 	Attention      *inference.Tensor // (L,H,T,T)
 	Matrix         []float64         // (T,T), rollout and chefer with Problem.Detail
 	Weights        []float64         // one per channel: class-activation methods that weigh channels
+	Grid           *Grid             // methods on inner values: layer by layer
+	Flips          []Flip            // counterfactuals: changes that were tried and turned the answer
+	Groups         []float64         // perturbation methods: one share per group
+	SampleDeltas   []float64         // gradient SHAP and DeepLIFT SHAP with Problem.Detail: the delta of each sample
 	Companion      []float64         // gradient-weighted view beside raw attention
 	Warnings       []string
 }

@@ -89,6 +89,8 @@ type record struct {
 	Attributions    []float64      `json:"attributions,omitempty"`
 	Map             [][]float64    `json:"map,omitempty"`
 	Companion       *Companion     `json:"companion,omitempty"`
+	Grid            *Grid          `json:"grid,omitempty"`
+	Flips           []Flip         `json:"flips,omitempty"`
 	Windows         []Window       `json:"windows,omitempty"`
 	Metrics         []Metric       `json:"metrics"`
 	Gate            any            `json:"gate,omitempty"`
@@ -123,7 +125,7 @@ func (e *Explanation) record(c RecordContext) record {
 		Layer: e.differentiated(), Reduction: e.reduction(), Baseline: e.Baseline, BaselineIDs: e.BaselineIDs,
 		Seed: strconv.FormatUint(e.Seed, 10), Draws: e.Draws, Output: e.Output, BaselineOutput: e.BaselineOutput,
 		Delta: e.Delta, Gradients: e.Gradients, Forwards: e.Forwards, Attributions: e.Attributions, Map: e.Rows(),
-		Companion: e.Companion, Windows: e.Windows, Metrics: e.Metrics, Gate: c.Gate, Warnings: e.Warnings,
+		Companion: e.Companion, Grid: e.Grid, Flips: e.Flips, Windows: e.Windows, Metrics: e.Metrics, Gate: c.Gate, Warnings: e.Warnings,
 	}
 	for _, t := range e.Tokens {
 		r.Tokens = append(r.Tokens, recordToken{t.Start, t.End, t.Special, t.Pair})

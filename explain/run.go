@@ -173,7 +173,7 @@ func Attribute(ctx context.Context, method string, p *Problem) (*Attribution, er
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range a.Values {
+	for _, v := range slices.Concat(a.Values, a.Grid.all()) {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return nil, fmt.Errorf("explain: %s gave %v, which is no attribution: %w", method, v, ErrNumber)
 		}
@@ -198,7 +198,7 @@ func (j *job) assemble() (*Explanation, error) {
 		if first {
 			first = false
 			e.Params, e.Baseline, e.BaselineIDs = w.problem.Params, w.problem.Baseline.Name, w.problem.Baseline.IDs
-			e.Layer, e.Attention = w.found.Layer, w.found.Attention
+			e.Layer, e.Attention, e.Grid, e.Flips = w.found.Layer, w.found.Attention, w.found.Grid, w.found.Flips
 		}
 	}
 	if j.info.Modality == "image" {

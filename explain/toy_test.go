@@ -84,6 +84,9 @@ func (m *toy) Run(ctx context.Context, batch []inference.Example, spec inference
 		for name, t := range spec.Patch {
 			patch[name] = widen(t.Data)
 		}
+		for name, t := range x.Patch {
+			patch[name] = widen(t.Data)
+		}
 		logits, taps := m.forward(x, patch)
 		r := inference.Result{Output: inference.Tensor{Shape: []int{len(logits)}, Data: narrow(logits)}, Taps: map[string]inference.Tensor{}, Grads: map[string]inference.Tensor{}}
 		for _, name := range spec.Taps {
@@ -119,6 +122,19 @@ func (m *toy) Run(ctx context.Context, batch []inference.Example, spec inference
 		out = append(out, r)
 	}
 	return out, nil
+}
+
+// Word and WordEmbeddings make a vocabulary of 64 ids that a person could read.
+func (m *toy) Word(id int32) (string, bool) {
+	return "word" + string(rune('a'+id%26)) + string(rune('a'+id/26)), id >= 4
+}
+
+func (m *toy) WordEmbeddings() (inference.Tensor, bool) {
+	t := inference.Tensor{Shape: []int{64, 4}, Data: make([]float32, 64*4)}
+	for i := range t.Data {
+		t.Data[i] = float32(wave(i/4, i%4))
+	}
+	return t, m.info.Modality == "text"
 }
 
 func narrow(v []float64) []float32 {

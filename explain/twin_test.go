@@ -128,7 +128,7 @@ func TestOcclusionTwin(t *testing.T) {
 		in = toyInputs["image"]
 		enc, _ = image.Encode(ctx, in)
 		x := enc.Windows[0].Example
-		blurred := blur(x)
+		blurred := Blurred(x)
 		want = twinOcclusion(8, 8, c.window, c.stride, func(mask []bool) float64 {
 			p := append([]float32(nil), x.Pixels...)
 			for i, m := range mask {

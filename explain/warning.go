@@ -10,6 +10,8 @@ const (
 	WarnIncomplete = "incomplete"        // a method that promises completeness missed it by over 5 %
 	WarnAttention  = "attention-only"    // attention weights are not an explanation by themselves
 	WarnWeak       = "not-above-random"  // no removal figure is better than 95 % of random attributions
+	WarnFlat       = "flat"              // no group changes the output at all
+	WarnBudget     = "budget-spent"      // the budget was spent before the values settled
 	WarnEmpty      = "no-content-tokens" // the text holds special tokens only
 )
 

@@ -32,8 +32,7 @@ func Words(e *Explanation) []WordAttribution {
 		text := strings.TrimPrefix(t.Text, "##")
 		joined := false
 		if previous >= 0 {
-			p := e.Tokens[previous]
-			joined = p.Pair == t.Pair && (t.Word >= 0 && t.Word == p.Word || t.Word < 0 && strings.HasPrefix(t.Text, "##") && t.Start == p.End)
+			joined = continues(e.Tokens[previous], t)
 		}
 		previous = i
 		if joined {

@@ -12,6 +12,8 @@ func init() {
 	register("attention", compareAttention)
 	register("AttentionRollout", compareRow("attention-rollout"))
 	register("CheferRelevance", compareRow("chefer"))
+	register("AttentionFlow", compareRow("attention-flow"))
+	register("ValueZeroing", compareValueZeroing)
 }
 
 // compareAttention holds attention probabilities and their gradients.
@@ -55,6 +57,20 @@ func compareRow(method string) runner {
 		}
 		s.compare("matrix", collect(list, func(a *explain.Attribution) []float64 { return a.Matrix }), 0, 1)
 		s.compare("row", collect(list, tokens), 0)
+		s.compare("patches", collect(list, tokens))
+		if s.wants("map") {
+			s.compare("map", collect(list, func(a *explain.Attribution) []float64 { return s.upsample(a.Values, a.Shape) }))
+		}
 		return nil
 	}
+}
+
+func compareValueZeroing(ctx context.Context, s *subject) error {
+	list, err := s.each(ctx, "value-zeroing", nil)
+	if err != nil {
+		return err
+	}
+	s.compare("scores", collect(list, detail), 0, 1, 2)
+	s.compare("rollout", collect(list, func(a *explain.Attribution) []float64 { return a.Matrix }), 0, 1)
+	return nil
 }

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"vitrine/explain"
@@ -9,36 +10,85 @@ import (
 )
 
 func init() {
-	register("gradcam", compareGradCAM)
-	register("LayerGradCam", compareGradCAM)
+	register("LayerGradCam", compareCAM("grad-cam", nil))
+	for name, method := range map[string]string{"gradcam": "grad-cam", "hirescam": "hires-cam", "gradcam_elementwise": "layer-cam",
+		"layercam": "layer-cam", "xgradcam": "xgrad-cam", "gradcam_plusplus": "grad-cam-plus-plus", "eigencam": "eigen-cam",
+		"eigengradcam": "eigen-grad-cam", "scorecam": "score-cam"} {
+		register(name, compareCAM(method, nil))
+	}
+	register("ablationcam", compareCAM("ablation-cam", map[string]any{"ablate": "reference"}))
 }
 
-// compareGradCAM holds the raw map, and its display: grad-cam scales relu(map) to [0,1] before and after upsampling,
-// Captum upsamples the raw map.
-func compareGradCAM(ctx context.Context, s *subject) error {
-	if !slices.Contains(s.info.Taps.Features, s.c.Layer) {
-		out, err := s.model.Run(ctx, []inference.Example{s.problems[0].Example}, inference.RunSpec{Taps: []string{s.c.Layer}})
-		if err != nil || len(out[0].Taps[s.c.Layer].Shape) != 3 {
-			return unsupported("layer %s is not a feature map of the model", s.c.Layer)
+// compareCAM holds the raw map, and its display: grad-cam scales relu(map) to [0,1] before and after upsampling, Captum
+// upsamples the raw map.
+func compareCAM(method string, more map[string]any) runner {
+	return func(ctx context.Context, s *subject) error {
+		params := map[string]any{"layer": s.c.Layer}
+		for k, v := range more {
+			params[k] = v
 		}
-		s.info.Taps.Features = append(slices.Clone(s.info.Taps.Features), s.c.Layer)
-		for _, p := range s.problems {
-			p.Info = s.info
+		list, err := s.each(ctx, method, params)
+		if err != nil {
+			return err
+		}
+		if method == "eigen-cam" || method == "eigen-grad-cam" {
+			s.sameSign(list)
+		}
+		if method == "ablation-cam" {
+			s.ablated(list)
+		}
+		s.compare("raw", collect(list, tokens))
+		s.compare("attributions", collect(list, tokens))
+		s.compare("weights", collect(list, func(a *explain.Attribution) []float64 { return a.Weights }))
+		s.compare("relu", collect(list, func(a *explain.Attribution) []float64 { return relu(a.Values) }))
+		s.compare("nearest", collect(list, func(a *explain.Attribution) []float64 { return s.nearest(a.Values, a.Shape) }))
+		s.compare("bilinear", collect(list, func(a *explain.Attribution) []float64 { return s.upsample(a.Values, a.Shape) }))
+		s.compare("display", collect(list, s.displayed))
+		if s.wants("activations") || s.wants("gradients") {
+			return s.camParts(ctx)
+		}
+		return nil
+	}
+}
+
+func (s *subject) displayed(a *explain.Attribution) []float64 {
+	return unit(s.upsample(unit(relu(a.Values)), a.Shape))
+}
+
+// ablated gives the maps of Ablation-CAM a scale: its weights are small differences of outputs, whose error refers to the
+// largest value of a map.
+func (s *subject) ablated(list []*explain.Attribution) {
+	s.scale = map[string]float64{"display": 1}
+	for _, a := range list {
+		for _, v := range a.Values {
+			s.scale["raw"] = max(s.scale["raw"], math.Abs(v))
 		}
 	}
-	list, err := s.each(ctx, "grad-cam", map[string]any{"layer": s.c.Layer})
+}
+
+// sameSign turns maps of arbitrary sign into the reference's sign.
+func (s *subject) sameSign(list []*explain.Attribution) {
+	want, err := s.tensor(s.c.Name + "/raw")
 	if err != nil {
-		return err
+		return
 	}
-	s.compare("raw", collect(list, tokens))
-	s.compare("attributions", collect(list, tokens))
-	s.compare("relu", collect(list, func(a *explain.Attribution) []float64 { return relu(a.Values) }))
-	s.compare("nearest", collect(list, func(a *explain.Attribution) []float64 { return s.nearest(a.Values, a.Shape) }))
-	s.compare("bilinear", collect(list, func(a *explain.Attribution) []float64 { return s.upsample(a.Values, a.Shape) }))
-	s.compare("display", collect(list, func(a *explain.Attribution) []float64 {
-		return unit(s.upsample(unit(relu(a.Values)), a.Shape))
-	}))
-	return s.camParts(ctx)
+	dot, at := 0.0, 0
+	for _, a := range list {
+		for _, v := range a.Values {
+			if at < len(want.data) {
+				dot += v * want.data[at]
+			}
+			at++
+		}
+	}
+	if dot >= 0 {
+		return
+	}
+	for _, a := range list {
+		for i := range a.Values {
+			a.Values[i] = -a.Values[i]
+		}
+	}
 }
 
 // camParts holds activations, gradients and channel weights.
@@ -51,19 +101,27 @@ func (s *subject) camParts(ctx context.Context) error {
 			return err
 		}
 		a, g := out[0].Taps[s.c.Layer], out[0].Grads[s.c.Layer]
-		got["activations"] = append(got["activations"], widen(a.Data))
-		got["gradients"] = append(got["gradients"], widen(g.Data))
-		weights := make([]float64, a.Shape[0])
-		plane := a.Shape[1] * a.Shape[2]
-		for i, v := range g.Data {
-			weights[i/plane] += float64(v) / float64(plane)
-		}
-		got["weights"] = append(got["weights"], weights)
+		got["activations"] = append(got["activations"], channelsFirst(a))
+		got["gradients"] = append(got["gradients"], channelsFirst(g))
 	}
-	for _, what := range []string{"activations", "gradients", "weights"} {
+	for _, what := range []string{"activations", "gradients"} {
 		s.compare(what, got[what])
 	}
 	return nil
+}
+
+// channelsFirst brings (T,D) of a vision transformer to (D,T-1): the class token is left out.
+func channelsFirst(t inference.Tensor) []float64 {
+	if len(t.Shape) != 2 {
+		return widen(t.Data)
+	}
+	var out []float64
+	for c := range t.Shape[1] {
+		for i := 1; i < t.Shape[0]; i++ {
+			out = append(out, float64(t.Data[i*t.Shape[1]+c]))
+		}
+	}
+	return out
 }
 
 func (s *subject) upsample(values []float64, shape []int) []float64 {

@@ -36,21 +36,26 @@ func (s *subject) compare(what string, rows [][]float64, axes ...int) {
 			expected = append(expected, s.real(want, row, axes)...)
 		}
 	}
-	s.hold(what, slices.Concat(rows...), expected, 0)
+	s.hold(what, slices.Concat(rows...), expected, s.scale[what])
 }
 
 // compareDelta holds convergence deltas. A delta is the small difference of large numbers, so its allowed error
 // refers to those: scales holds |F(x)| + |F(b)| of each row.
 func (s *subject) compareDelta(deltas, scales []float64) {
-	if !s.wants("delta") {
+	s.compareDeltas("delta", deltas, slices.Max(scales))
+}
+
+// compareDeltas is compareDelta for deltas of another name, with one scale for all.
+func (s *subject) compareDeltas(what string, deltas []float64, scale float64) {
+	if !s.wants(what) {
 		return
 	}
-	want, err := s.tensor(s.c.Name + "/delta")
+	want, err := s.tensor(s.c.Name + "/" + what)
 	if err != nil {
-		s.report("delta", 0, 0, false, err)
+		s.report(what, 0, 0, false, err)
 		return
 	}
-	s.hold("delta", deltas, want.data, slices.Max(scales))
+	s.hold(what, deltas, want.data, scale)
 }
 
 func (s *subject) hold(what string, got, expected []float64, scale float64) {

@@ -34,10 +34,37 @@ func compareForward(ctx context.Context, s *subject) error {
 		}
 	}
 	s.compare("logits", got["logits"])
+	if s.wants("logits_baseline") {
+		var rows [][]float64
+		for _, p := range s.problems {
+			b, err := s.baseline(len(rows), len(p.Example.Pixels))
+			if err != nil {
+				return err
+			}
+			out, err := s.model.Run(ctx, []inference.Example{{Pixels: b, Shape: p.Example.Shape}}, inference.RunSpec{})
+			if err != nil {
+				return err
+			}
+			rows = append(rows, widen(out[0].Output.Data))
+		}
+		s.compare("logits_baseline", rows)
+	}
 	for _, what := range []string{"embeddings", "embeddings_layernorm"} {
 		s.compare(what, got[what], 1)
 	}
 	return nil
+}
+
+// baseline is a row of the baseline recorded for all cases of the folder.
+func (s *subject) baseline(row, n int) ([]float32, error) {
+	v, err := s.tensor("input/baseline")
+	if err != nil {
+		return nil, err
+	}
+	if len(v.data) < (row+1)*n {
+		return nil, unsupported("%d baseline values for row %d", len(v.data), row)
+	}
+	return narrow(v.data[row*n : (row+1)*n]), nil
 }
 
 func widen(v []float32) []float64 {

@@ -40,7 +40,9 @@ type goldenCase struct {
 	Input    goldenInput                `json:"input"`
 	Target   *goldenTarget              `json:"target"`
 	Layer    string                     `json:"layer"`
+	Profile  string                     `json:"profile"`
 	Params   map[string]json.RawMessage `json:"params"`
+	Inner    map[string]json.RawMessage `json:"inner"`
 	Baseline *goldenBaseline            `json:"baseline"`
 	Expect   []string                   `json:"expect"`
 	Float32  map[string]json.RawMessage `json:"float32_error"`
@@ -55,7 +57,9 @@ type goldenInput struct {
 	Mask   [][]int32  `json:"attention_mask"`
 	Types  [][]int32  `json:"token_type_ids"`
 	Pixels *tensorRef `json:"pixel_values"`
-	Row    *int       `json:"row"`
+	// Features are rows of numbers for a chain of plain layers.
+	Features *tensorRef `json:"features"`
+	Row      *int       `json:"row"`
 }
 
 type goldenTarget struct {
@@ -65,9 +69,10 @@ type goldenTarget struct {
 }
 
 type goldenBaseline struct {
-	Name   string    `json:"name"`
-	IDs    [][]int32 `json:"input_ids"`
-	Tensor string    `json:"tensor"`
+	Name   string      `json:"name"`
+	IDs    [][]int32   `json:"input_ids"`
+	Tensor string      `json:"tensor"`
+	Either [][]float64 `json:"tensor_or_ids"`
 }
 
 // folder is an opened golden folder.
@@ -76,6 +81,9 @@ type folder struct {
 	tensors *weights.File
 	model   *inference.Model
 	info    inference.Info
+	// fsys is the folder, checkpoint the one in it that holds the weights.
+	fsys, checkpoint fs.FS
+	pooled           bool // a maximum stands directly behind a ReLU
 }
 
 // openFolder reads cases and tensors and loads the checkpoint. An error that wraps inference.ErrUnsupported means
@@ -96,7 +104,8 @@ func openFolder(fsys fs.FS) (*folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("conformance: opening the checkpoint: %w", err)
 	}
-	if f.model, err = inference.OpenFS(complete(sub, f.Special), f.Family); err != nil {
+	f.fsys, f.checkpoint, f.pooled = fsys, sub, poolBehindReLU(sub)
+	if f.model, err = inference.OpenFS(sub, f.Family); err != nil {
 		return f, err
 	}
 	if f.tensors, err = weights.Open(fsys, "expected.safetensors"); err != nil {
@@ -113,6 +122,25 @@ func openFolder(fsys fs.FS) (*folder, error) {
 	special("sep", &f.info.SpecialIDs.Sep)
 	special("mask", &f.info.SpecialIDs.Mask)
 	return f, nil
+}
+
+// poolBehindReLU says whether a plain chain of layers has a maximum directly behind a ReLU, where Captum loses a rule.
+func poolBehindReLU(fsys fs.FS) bool {
+	var c struct {
+		Layers []struct {
+			Type string `json:"type"`
+		} `json:"layers"`
+	}
+	raw, err := readLimited(fsys, "config.json", maxCases)
+	if err != nil || json.Unmarshal(raw, &c) != nil {
+		return false
+	}
+	for i := 1; i < len(c.Layers); i++ {
+		if c.Layers[i-1].Type == "relu" && c.Layers[i].Type == "maxpool2d" {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *folder) close() {

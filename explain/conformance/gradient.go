@@ -13,15 +13,14 @@ func init() {
 	register("InputXGradient", compareInputXGradient)
 	register("IntegratedGradients", compareIntegratedGradients)
 	register("LayerIntegratedGradients", compareIntegratedGradients)
+	register("LayerGradientXActivation", compareInputXGradient)
+	register("LayerConductance", compareConductance)
+	register("SequentialIG", compareSequentialIG)
 }
 
-// onInput says whether the case differentiates the input that our methods differentiate.
-func (s *subject) onInput() error {
-	switch {
-	case s.c.Layer == "", s.c.Layer == "pixel_values", strings.HasSuffix(s.c.Layer, ".word_embeddings"):
-		return nil
-	}
-	return unsupported("layer %s: methods on inner layers are not built yet", s.c.Layer)
+// onInput says whether the case differentiates the input, and not an inner layer.
+func (s *subject) onInput() bool {
+	return s.c.Layer == "" || s.c.Layer == "pixel_values" || s.c.Layer == "input" || strings.HasSuffix(s.c.Layer, ".word_embeddings")
 }
 
 // each runs a method on every row.
@@ -54,9 +53,6 @@ func detail(a *explain.Attribution) []float64 { return a.Detail }
 func tokens(a *explain.Attribution) []float64 { return a.Values }
 
 func compareSaliency(ctx context.Context, s *subject) error {
-	if err := s.onInput(); err != nil {
-		return err
-	}
 	for _, r := range []struct{ what, reduce string }{
 		{"tokens_l2", "l2"}, {"tokens_l1", "l1"}, {"tokens_sum", "sum"}, {"pixel_max_abs", "max"}, {"pixel_sum", "sum"},
 	} {
@@ -85,10 +81,14 @@ func compareSaliency(ctx context.Context, s *subject) error {
 }
 
 func compareInputXGradient(ctx context.Context, s *subject) error {
-	if err := s.onInput(); err != nil {
-		return err
+	method, params := "input-x-gradient", map[string]any(nil)
+	switch {
+	case strings.HasPrefix(s.c.Layer, "word+position+type sum"):
+		method, params = "layer-gradient-x-activation", map[string]any{"layer": "embeddings.sum"}
+	case !s.onInput():
+		method, params = "layer-gradient-x-activation", map[string]any{"layer": s.c.Layer}
 	}
-	list, err := s.each(ctx, "input-x-gradient", nil)
+	list, err := s.each(ctx, method, params)
 	if err != nil {
 		return err
 	}
@@ -98,30 +98,68 @@ func compareInputXGradient(ctx context.Context, s *subject) error {
 }
 
 func compareIntegratedGradients(ctx context.Context, s *subject) error {
-	if err := s.onInput(); err != nil {
-		return err
-	}
 	multiply := true
-	if s.c.param("multiply_by_inputs", &multiply); !multiply {
-		return unsupported("integrated gradients without the factor x-b are not built yet")
+	s.c.param("multiply_by_inputs", &multiply)
+	for _, p := range s.problems {
+		p.Local = !multiply
 	}
 	var rule string
 	var steps int
 	if !s.c.param("method", &rule) || !s.c.param("n_steps", &steps) {
 		return unsupported("no rule is named")
 	}
-	list, err := s.each(ctx, "integrated-gradients", map[string]any{"profile": "captum", "rule": rule, "steps": steps})
+	method, params := "integrated-gradients", map[string]any{"profile": "captum", "rule": rule, "steps": steps}
+	if !s.onInput() {
+		method, params = "layer-integrated-gradients", map[string]any{"layer": s.c.Layer, "rule": rule, "steps": steps}
+	}
+	list, err := s.each(ctx, method, params)
 	if err != nil {
 		return err
 	}
+	s.compareList(list)
+	s.compare("f_input", collect(list, func(a *explain.Attribution) []float64 { return []float64{a.Output} }))
+	s.compare("f_baseline", collect(list, func(a *explain.Attribution) []float64 { return []float64{a.BaselineOutput} }))
+	return nil
+}
+
+// compareList holds values, tokens and deltas.
+func (s *subject) compareList(list []*explain.Attribution) {
 	s.compare("attributions", collect(list, detail), 1)
 	s.compare("tokens", collect(list, tokens), 1)
 	var deltas, scales []float64
 	for _, a := range list {
-		deltas, scales = append(deltas, a.Delta()), append(scales, math.Abs(a.Output)+math.Abs(a.BaselineOutput))
+		total := 0.0
+		for _, v := range a.Detail {
+			total += v
+		}
+		deltas, scales = append(deltas, total-(a.Output-a.BaselineOutput)), append(scales, math.Abs(a.Output)+math.Abs(a.BaselineOutput))
 	}
 	s.compareDelta(deltas, scales)
-	s.compare("f_input", collect(list, func(a *explain.Attribution) []float64 { return []float64{a.Output} }))
-	s.compare("f_baseline", collect(list, func(a *explain.Attribution) []float64 { return []float64{a.BaselineOutput} }))
+}
+
+func compareConductance(ctx context.Context, s *subject) error {
+	var rule string
+	var steps int
+	if !s.c.param("method", &rule) || !s.c.param("n_steps", &steps) {
+		return unsupported("no rule is named")
+	}
+	list, err := s.each(ctx, "layer-conductance", map[string]any{"layer": s.c.Layer, "rule": rule, "steps": steps})
+	if err != nil {
+		return err
+	}
+	s.compareList(list)
+	return nil
+}
+
+func compareSequentialIG(ctx context.Context, s *subject) error {
+	var steps int
+	if !s.c.param("n_steps", &steps) {
+		return unsupported("no number of points is named")
+	}
+	list, err := s.each(ctx, "sequential-integrated-gradients", map[string]any{"steps": steps})
+	if err != nil {
+		return err
+	}
+	s.compare("tokens", collect(list, tokens), 1)
 	return nil
 }

@@ -13,7 +13,9 @@ func init() {
 func compareOcclusion(ctx context.Context, s *subject) error {
 	params := map[string]any{}
 	var err error
-	if s.problems[0].Example.Pixels != nil {
+	if s.c.Input.Features != nil {
+		err = s.featureWindows(params)
+	} else if s.problems[0].Example.Pixels != nil {
 		err = s.imageWindows(params)
 	} else {
 		err = s.textWindows(params)
@@ -39,6 +41,22 @@ func (s *subject) textWindows(params map[string]any) error {
 	params["window"], params["stride"] = window, stride
 	for _, p := range s.problems {
 		p.Baseline.IDs = slices.Repeat([]int32{id}, len(p.Example.IDs))
+	}
+	return nil
+}
+
+// featureWindows slide along a row of features.
+func (s *subject) featureWindows(params map[string]any) error {
+	var window, stride int
+	var value float64
+	if !s.c.param("window", &window) || !s.c.param("stride", &stride) || !s.c.param("baseline", &value) {
+		return unsupported("windows of this kind")
+	}
+	params["window"], params["stride"] = window, stride
+	for _, p := range s.problems {
+		for i := range p.Baseline.Pixels {
+			p.Baseline.Pixels[i] = float32(value)
+		}
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"context"
-	"math"
 
 	"vitrine/explain"
 	"vitrine/explain/metric"
@@ -74,31 +73,6 @@ func (s *subject) compareLeaveOneOut(ctx context.Context, p *explain.Problem, un
 		drops[u] = got[0] - got[u+1]
 	}
 	s.compare("loo_delete", [][]float64{drops})
-	s.compare("tau_loo_delete", [][]float64{{kendall(scores, drops)}})
+	s.compare("tau_loo_delete", [][]float64{{metric.Kendall(scores, drops)}})
 	return nil
-}
-
-// kendall is Kendall's tau-b.
-func kendall(a, b []float64) float64 {
-	var agree, tiesA, tiesB, pairs float64
-	for i := range a {
-		for j := range i {
-			da, db := a[i]-a[j], b[i]-b[j]
-			pairs++
-			switch {
-			case da == 0 || db == 0:
-				if da == 0 {
-					tiesA++
-				}
-				if db == 0 {
-					tiesB++
-				}
-			case (da > 0) == (db > 0):
-				agree++
-			default:
-				agree--
-			}
-		}
-	}
-	return agree / math.Sqrt((pairs-tiesA)*(pairs-tiesB))
 }

@@ -13,8 +13,10 @@ type subject struct {
 	*folder
 	c        *goldenCase
 	problems []*explain.Problem
-	keep     [][]int // per row of a text: the real positions
-	padded   int     // positions of a row with padding
+	keep     [][]int            // per row of a text: the real positions
+	padded   int                // positions of a row with padding
+	scale    map[string]float64 // what errors of a value refer to, where not to the value itself
+	rows     []int              // per problem of a tensor input: its row
 	report   func(what string, largest, allowed float64, ok bool, why error)
 }
 
@@ -30,7 +32,11 @@ func (f *folder) prepare(c *goldenCase) (*subject, error) {
 			}
 		}
 	case c.Input.Pixels != nil:
-		if err := s.addImages(); err != nil {
+		if err := s.addImages(c.Input.Pixels.Tensor); err != nil {
+			return nil, err
+		}
+	case c.Input.Features != nil:
+		if err := s.addFeatures(c.Input.Features.Tensor); err != nil {
 			return nil, err
 		}
 	default:
@@ -79,23 +85,42 @@ func (s *subject) addText(row int) error {
 	return nil
 }
 
-func (s *subject) addImages() error {
-	v, err := s.tensor(s.c.Input.Pixels.Tensor)
+func (s *subject) addImages(tensor string) error {
+	v, err := s.tensor(tensor)
 	if err != nil {
 		return err
 	}
 	if len(v.shape) != 4 {
 		return fmt.Errorf("conformance: pixel_values of shape %v: %w", v.shape, inference.ErrModel)
 	}
-	size := v.shape[1] * v.shape[2] * v.shape[3]
+	s.addRows(v, v.shape[1:])
+	return nil
+}
+
+// addFeatures gives rows of features as pictures of one channel and one row.
+func (s *subject) addFeatures(tensor string) error {
+	v, err := s.tensor(tensor)
+	if err != nil {
+		return err
+	}
+	if len(v.shape) != 2 {
+		return fmt.Errorf("conformance: features of shape %v: %w", v.shape, inference.ErrModel)
+	}
+	s.addRows(v, []int{1, 1, v.shape[1]})
+	return nil
+}
+
+// addRows adds one problem per row of the tensor, or the row that the case names; rows are numbered in row.
+func (s *subject) addRows(v values, shape []int) {
+	size := len(v.data) / max(1, v.shape[0])
 	for row := range v.shape[0] {
 		if s.c.Input.Row != nil && *s.c.Input.Row != row {
 			continue
 		}
+		s.rows = append(s.rows, row)
 		s.problems = append(s.problems, &explain.Problem{Example: inference.Example{
-			Pixels: narrow(v.data[row*size : (row+1)*size]), Shape: slices.Clone(v.shape[1:])}})
+			Pixels: narrow(v.data[row*size : (row+1)*size]), Shape: slices.Clone(shape)}})
 	}
-	return nil
 }
 
 // setBaseline uses the recorded baseline; where a case has none, the default one.
@@ -103,9 +128,20 @@ func (s *subject) setBaseline(p *explain.Problem, row int) error {
 	b := s.c.Baseline
 	if p.Example.Pixels != nil {
 		p.Baseline = explain.Baseline{Name: "zero", Pixels: make([]float32, len(p.Example.Pixels))}
-		if b == nil || b.Tensor == "" {
+		switch {
+		case b != nil && len(b.Either) > 0:
+			if len(b.Either[0]) != len(p.Example.Pixels) {
+				return fmt.Errorf("conformance: baseline of %d values for %d features: %w", len(b.Either[0]), len(p.Example.Pixels), inference.ErrModel)
+			}
+			p.Baseline = explain.Baseline{Name: "recorded", Pixels: narrow(b.Either[0])}
+			return nil
+		case b != nil && b.Tensor != "":
+		case s.c.Input.Features != nil: // recorded once for all cases of the folder
+			b = &goldenBaseline{Name: "recorded", Tensor: "input/baseline"}
+		default:
 			return nil
 		}
+		row = s.rows[row]
 		v, err := s.tensor(b.Tensor)
 		if err != nil {
 			return err
@@ -122,6 +158,13 @@ func (s *subject) setBaseline(p *explain.Problem, row int) error {
 	}
 	p.Baseline = explain.Baseline{Name: "pad", IDs: slices.Clone(p.Example.IDs)}
 	switch {
+	case b != nil && len(b.Either) > 0:
+		if len(b.Either[0]) != len(p.Baseline.IDs) {
+			return fmt.Errorf("conformance: baseline of %d ids for %d tokens: %w", len(b.Either[0]), len(p.Baseline.IDs), inference.ErrModel)
+		}
+		for t, id := range b.Either[0] {
+			p.Baseline.IDs[t] = int32(id)
+		}
 	case b != nil && row < len(b.IDs):
 		p.Baseline = explain.Baseline{Name: b.Name}
 		for _, t := range s.keep[row] {

@@ -38,6 +38,18 @@ type Subject struct {
 	// Value runs the model with units removed, one result per set; nil leaves figures out that need it. The empty
 	// set gives the unchanged input.
 	Value func(ctx context.Context, mode string, gone [][]int) ([]float64, error)
+	// Scalar gives the explained scalar itself with units at the baseline, one result per set; nil leaves infidelity out.
+	Scalar func(ctx context.Context, gone [][]int) ([]float64, error)
+	// Again explains n copies of the input with noise of the named radius on every value; nil where that costs too much.
+	// Once are the values that it gave the unchanged input.
+	Again  func(ctx context.Context, n int) ([][]float64, error)
+	Once   []float64
+	Signed bool
+	// Curve asks for deletion and insertion curves, for pictures: mode "baseline" deletes, mode "blur" is what insertion
+	// starts from.
+	Curve bool
+	// Others are the scores that other methods gave to the same units of the same input.
+	Others [][]float64
 	// Complete says that the attribution promises to sum to Output - BaselineOutput.
 	Complete               bool
 	All                    []float64 // every value of the attribution, special tokens included
@@ -53,6 +65,8 @@ type Metric struct {
 	ID     string
 	Help   string // key of the text catalogue
 	Higher bool
+	// Stable says that the figure speaks of steadiness, not of faithfulness.
+	Stable bool
 	// Compute gives one figure per mode; none where the subject does not suit.
 	Compute func(ctx context.Context, s *Subject) ([]Figure, error)
 }

@@ -68,6 +68,9 @@ func bootstrap(values []float64, d Draw) (low, high float64) {
 	return means[resamples*25/1000], means[resamples*975/1000-1]
 }
 
+// Mean is the arithmetic mean, 0 of nothing.
+func Mean(values []float64) float64 { return mean(values) }
+
 func mean(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
