@@ -23,6 +23,14 @@
 // the graph for the question asked, keeps the plan for the next time, and executes it. Predict does all of it and lets the
 // task (package task) turn outputs into labels, entities or a vector.
 //
+// # What a run may take
+//
+// The memory of a run is known before it starts: its plan has a place for every value. A batch is divided, several targets
+// are taken one at a time, and a reverse pass computes values again where that keeps the run below RunSpec.Memory or the
+// process's MemoryBudget; what does not fit then is refused with both numbers. Runs share the budget: one waits while others
+// leave too little. Threads bounds the processors of one run. A run whose context ends stops within 100 ms, inside long
+// nodes too.
+//
 // # Adding things
 //
 // An op, a family, a task or a tokenizer model is one file that registers itself in init; the conformance test of its

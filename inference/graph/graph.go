@@ -8,7 +8,11 @@
 //	trace   the same, but a fusion that would swallow a requested tap is not applied
 //	vjp     Tape.Backward first adds the reverse pass as ordinary nodes, then as trace
 //
-// No fusion changes the arithmetic, so the three give the same bits.
+// No fusion changes the arithmetic, so the three give the same bits. Weights are attributes of nodes and have no gradient.
+//
+// A plan runs in rounds where only a cotangent changes: the forward pass once, the reverse pass for each, the products of
+// several rounds as one (Rounds). A tape told what to keep (Tape.Keep) computes everything else again where the reverse pass
+// needs it.
 package graph
 
 import (
