@@ -27,5 +27,5 @@ func (m *Model) WordEmbeddings() (Tensor, bool) {
 	if !ok || t.D != m.desc.Hidden {
 		return Tensor{}, false
 	}
-	return Tensor{Shape: []int{t.Rows, t.D}, Data: t.Data}, true
+	return Tensor{Shape: []int{t.Rows, t.D}, Data: t.Values()}, true
 }

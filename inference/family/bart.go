@@ -78,12 +78,12 @@ func (c *bartConfig) load(s Source, kind bartKind) (Network, error) {
 	}
 	l := nn.NewLoader(s.Weights, "shared.weight", "model.", "")
 	n := &seq2seq{scale: 1}
-	words := table(l, "shared.weight", c.Vocab, c.Hidden)
+	words := table(l, "shared", c.Vocab, c.Hidden, true)
 	if l.Err() == nil {
 		n.encoder = c.stack(l, kind, "encoder", c.Layers, c.Heads, c.Inner, words, act)
 		n.decoder = c.stack(l, kind, "decoder", c.DecoderLayers, c.DecoderHeads, c.DecoderInner, words, act)
 	}
-	n.head = headOf(l, "lm_head", true, words)
+	n.head = headOf(l, "lm_head", words)
 	if kind.biased {
 		n.head.Bias = l.Tensor("final_logits_bias", 1, c.Vocab)
 	}

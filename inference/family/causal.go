@@ -103,12 +103,9 @@ func (n *causal) BuildSource(int) (*graph.Graph, []graph.ID, []graph.ID, error) 
 }
 
 // headOf is the output layer: the file's own, or the word embeddings where the two are tied.
-func headOf(l *nn.Loader, name string, tied bool, words *op.Table) nn.Linear {
-	if !tied {
-		return l.Project(name, words.D, words.Rows, false)
+func headOf(l *nn.Loader, name string, words *op.Table) nn.Linear {
+	if words.Tied != nil {
+		return nn.Linear{Name: name, W: words.Tied}
 	}
-	if l.Err() != nil {
-		return nn.Linear{}
-	}
-	return nn.Linear{Name: name, W: op.NewWeight(words.Data, words.D, words.Rows)}
+	return l.Project(name, words.D, words.Rows, false)
 }

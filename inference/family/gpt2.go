@@ -55,13 +55,13 @@ func loadGPT2(s Source) (Network, error) {
 		return nil, err
 	}
 	l := nn.NewLoader(s.Weights, "wte.weight", "transformer.", "")
-	n := &causal{body: stack{words: table(l, "wte.weight", c.Vocab, c.Hidden), scale: 1, taps: causalTaps("transformer.h.", "transformer.wte"),
-		positions: &op.Positions{Table: *table(l, "wpe.weight", c.Positions, c.Hidden)}}}
+	n := &causal{body: stack{words: table(l, "wte", c.Vocab, c.Hidden, c.Tied == nil || *c.Tied), scale: 1, taps: causalTaps("transformer.h.", "transformer.wte"),
+		positions: &op.Positions{Table: *table(l, "wpe", c.Positions, c.Hidden, false)}}}
 	for i := 0; i < c.Layers && l.Err() == nil; i++ {
 		n.body.layers = append(n.body.layers, c.layer(l, i, inner, act))
 	}
 	n.body.last = norm{layer: l.Norm("ln_f", c.Hidden, c.Eps)}
-	n.head = headOf(l, "lm_head", c.Tied == nil || *c.Tied, n.body.words)
+	n.head = headOf(l, "lm_head", n.body.words)
 	if l.Err() != nil {
 		return nil, l.Err()
 	}

@@ -64,12 +64,12 @@ func loadGPTNeoX(s Source) (Network, error) {
 		return nil, err
 	}
 	l := nn.NewLoader(s.Weights, "embed_in.weight", "gpt_neox.", "")
-	n := &causal{body: stack{words: table(l, "embed_in.weight", c.Vocab, c.Hidden), scale: 1, taps: causalTaps("gpt_neox.layers.", "gpt_neox.embed_in")}}
+	n := &causal{body: stack{words: table(l, "embed_in", c.Vocab, c.Hidden, c.Tied), scale: 1, taps: causalTaps("gpt_neox.layers.", "gpt_neox.embed_in")}}
 	for i := 0; i < c.Layers && l.Err() == nil; i++ {
 		n.body.layers = append(n.body.layers, c.layer(l, i, rope, act))
 	}
 	n.body.last = norm{layer: l.Norm("final_layer_norm", c.Hidden, c.Eps)}
-	n.head = headOf(l, "embed_out", c.Tied, n.body.words)
+	n.head = headOf(l, "embed_out", n.body.words)
 	if l.Err() != nil {
 		return nil, l.Err()
 	}

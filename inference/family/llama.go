@@ -125,8 +125,12 @@ func (c *llamaConfig) load(s Source, name, architecture string) (Network, error)
 	if err != nil {
 		return nil, err
 	}
+	tied := c.gemma > 0
+	if c.Tied != nil {
+		tied = *c.Tied
+	}
 	l := nn.NewLoader(s.Weights, "embed_tokens.weight", "model.", "")
-	n := &causal{body: stack{words: table(l, "embed_tokens.weight", c.Vocab, c.Hidden), scale: 1, taps: causalTaps("model.layers.", "model.embed_tokens")}}
+	n := &causal{body: stack{words: table(l, "embed_tokens", c.Vocab, c.Hidden, tied), scale: 1, taps: causalTaps("model.layers.", "model.embed_tokens")}}
 	for i := 0; i < c.Layers && l.Err() == nil; i++ {
 		window, err := c.window(i)
 		if err != nil {
@@ -135,11 +139,7 @@ func (c *llamaConfig) load(s Source, name, architecture string) (Network, error)
 		n.body.layers = append(n.body.layers, c.layer(l, i, window, rope, act))
 	}
 	n.body.last = norm{rms: l.RMSNorm("norm", c.Hidden, c.Eps, c.offset())}
-	tied := c.gemma > 0
-	if c.Tied != nil {
-		tied = *c.Tied
-	}
-	n.head = headOf(l, "lm_head", tied, n.body.words)
+	n.head = headOf(l, "lm_head", n.body.words)
 	if c.gemma > 0 {
 		n.body.scale, n.body.scaled = float32(math.Sqrt(float64(c.Hidden))), true
 	}

@@ -53,7 +53,10 @@ func activation(family, name string) (*op.Act, error) {
 	return act, nil
 }
 
-// table reads an embedding matrix.
-func table(l *nn.Loader, name string, rows, d int) *op.Table {
-	return &op.Table{Rows: rows, D: d, Data: l.Tensor(name, rows, d)}
+// table reads an embedding matrix NAME.weight; one that is tied to the output layer is packed for that and kept once.
+func table(l *nn.Loader, name string, rows, d int, tied bool) *op.Table {
+	if tied {
+		return &op.Table{Rows: rows, D: d, Tied: l.Project(name, d, rows, false).W}
+	}
+	return &op.Table{Rows: rows, D: d, Data: l.Tensor(name+".weight", rows, d)}
 }

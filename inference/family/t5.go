@@ -70,15 +70,15 @@ func (c *t5Config) load(s Source, name, architecture string) (Network, error) {
 	}
 	l := nn.NewLoader(s.Weights, "shared.weight", "")
 	n := &seq2seq{scale: 1}
-	words := table(l, "shared.weight", c.Vocab, c.Hidden)
+	// Newer files say tied and hold a head of their own where outputs are not scaled.
+	words := table(l, "shared", c.Vocab, c.Hidden, !l.Has("lm_head.weight"))
 	n.encoder = c.stack(l, "encoder", c.Layers, words, act, gated)
 	n.decoder = c.stack(l, "decoder", *c.DecoderLayers, words, act, gated)
 	tied := c.Tied == nil || *c.Tied
 	if c.ScaleOutputs == nil && tied || c.ScaleOutputs != nil && *c.ScaleOutputs {
 		n.scale = float32(1 / math.Sqrt(float64(c.Hidden)))
 	}
-	// Newer files say tied and hold a head of their own where outputs are not scaled.
-	n.head = headOf(l, "lm_head", !l.Has("lm_head.weight"), words)
+	n.head = headOf(l, "lm_head", words)
 	if l.Err() != nil {
 		return nil, l.Err()
 	}

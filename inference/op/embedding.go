@@ -8,10 +8,32 @@ import (
 	"vitrine/inference/kernel"
 )
 
-// Table is an embedding matrix (Rows,D).
+// Table is an embedding matrix (Rows,D): its rows, or the weight of an output layer that is tied to it, whose rows it then reads.
 type Table struct {
 	Rows, D int
 	Data    []float32
+	Tied    *Weight
+}
+
+// row copies a row to dst.
+func (t *Table) row(dst []float32, i int) {
+	if t.Tied != nil {
+		t.Tied.forward.Column(dst, i)
+		return
+	}
+	copy(dst, t.Data[i*t.D:(i+1)*t.D])
+}
+
+// Values are all rows; those of a tied table are copied together on every call.
+func (t *Table) Values() []float32 {
+	if t.Tied == nil {
+		return t.Data
+	}
+	out := make([]float32, t.Rows*t.D)
+	for i := range t.Rows {
+		t.row(out[i*t.D:(i+1)*t.D], i)
+	}
+	return out
 }
 
 // embedding looks up one row of the table for each id: (B,T) -> (B,T,D). Ids are checked by the engine before.
@@ -24,13 +46,17 @@ func init() {
 		Run: func(c *graph.Call) {
 			t := c.Attrs.(*Table)
 			for i, id := range c.In[0].I {
-				copy(c.Out[i*t.D:(i+1)*t.D], t.Data[int(id)*t.D:(int(id)+1)*t.D])
+				t.row(c.Out[i*t.D:(i+1)*t.D], int(id))
 			}
 		},
 		VJP: func(*graph.Tape, graph.ID, graph.ID) []graph.ID { return none(1) },
 		Samples: func(r *rand.Rand) []graph.Sample {
 			t := &Table{Rows: 4, D: 3, Data: random(r, 12)}
-			return []graph.Sample{{Attrs: t, In: [][]int{{1, 3}}, Ints: map[int][]int32{0: {2, 0, 3}}}}
+			tied := &Table{Rows: 21, D: 5, Tied: NewWeight(random(r, 105), 5, 21)}
+			return []graph.Sample{
+				{Attrs: t, In: [][]int{{1, 3}}, Ints: map[int][]int32{0: {2, 0, 3}}},
+				{Attrs: tied, In: [][]int{{2, 2}}, Ints: map[int][]int32{0: {20, 0, 15, 16}}},
+			}
 		},
 	})
 }
@@ -63,7 +89,7 @@ func init() {
 		},
 		VJP: func(_ *graph.Tape, _, dy graph.ID) []graph.ID { return []graph.ID{dy} },
 		Samples: func(r *rand.Rand) []graph.Sample {
-			return []graph.Sample{{Attrs: &Positions{Table{5, 3, random(r, 15)}}, In: [][]int{{2, 4, 3}}}}
+			return []graph.Sample{{Attrs: &Positions{Table{Rows: 5, D: 3, Data: random(r, 15)}}, In: [][]int{{2, 4, 3}}}}
 		},
 	})
 }

@@ -192,9 +192,13 @@ func init() {
 	}
 	twins["embedding"] = func(a any, in []tensor64, _ []int) []float64 {
 		t := a.(*Table)
+		rows := widen(t.Data)
+		if t.Tied != nil {
+			rows = weightOf(t.Tied)
+		}
 		var out []float64
 		for _, id := range in[0].data {
-			out = append(out, widen(t.Data[int(id)*t.D:(int(id)+1)*t.D])...)
+			out = append(out, rows[int(id)*t.D:(int(id)+1)*t.D]...)
 		}
 		return out
 	}

@@ -1,0 +1,12 @@
+package kernel
+
+// Column copies column n of the packed matrix (K values) to dst: a row of the (N,K) weight that the panels were packed from.
+func (p *Panel) Column(dst []float32, n int) {
+	if n < 0 || n >= p.N || len(dst) != p.K {
+		panic("kernel: Column: no such column")
+	}
+	src := p.data[n/panelWidth*panelWidth*p.K+n%panelWidth:]
+	for k := range dst {
+		dst[k] = src[k*panelWidth]
+	}
+}
