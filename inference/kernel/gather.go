@@ -28,12 +28,18 @@ func (g *gather) place(pixel int) place {
 	return p
 }
 
-// places fills at with the places of grid pixels from p0 on.
-func (g *gather) places(at []place, p0 int) {
-	top, left, bottom, right := g.taps[0].oy, g.taps[0].ox, g.taps[0].oy, g.taps[0].ox
+// reach is how far the taps lie from a place.
+func (g *gather) reach() (top, left, bottom, right int) {
+	top, left, bottom, right = g.taps[0].oy, g.taps[0].ox, g.taps[0].oy, g.taps[0].ox
 	for _, t := range g.taps {
 		top, left, bottom, right = min(top, t.oy), min(left, t.ox), max(bottom, t.oy), max(right, t.ox)
 	}
+	return
+}
+
+// places fills at with the places of grid pixels from p0 on.
+func (g *gather) places(at []place, p0 int) {
+	top, left, bottom, right := g.reach()
 	for i := range at {
 		p := g.place(p0 + i)
 		p.inside = p.y+top >= 0 && p.x+left >= 0 && p.y+bottom < g.srcH && p.x+right < g.srcW
@@ -75,6 +81,10 @@ func (g *gather) run(threads int, src, dst []float32, ep Epilogue) {
 		return
 	}
 	t := current.Load()
+	if g.isNarrow(t, ep) {
+		g.narrow(threads, src, dst)
+		return
+	}
 	pixels, most := g.pixels(), gatherRows
 	switch n := workers(threads); {
 	case n == 1: // as even as can be
