@@ -249,6 +249,28 @@ func TestListingsSweep(t *testing.T) {
 	}
 }
 
+// Every exported function on the AVX-512 listing, which the simulator runs where the processor cannot.
+func TestEveryFunctionOnTheListing(t *testing.T) {
+	s := newSim(t)
+	tb := s.tables()[1]
+	for name, call := range differential {
+		for seed := range uint64(len(variants)) {
+			run := func(tb *table) [][]float32 {
+				defer current.Store(current.Swap(tb))
+				return call(newTrial(seed, variants[seed], 1))
+			}
+			want := run(tables[0])
+			for i, got := range run(tb) {
+				equal(t, fmt.Sprintf("%s, seed %d, result %d", name, seed, i), got, want[i])
+			}
+		}
+	}
+	t.Logf("%d listings took part", len(s.called))
+	if len(s.called) < 30 {
+		t.Error("the calls went elsewhere")
+	}
+}
+
 func TestAssemblyIsWhatTheGeneratorWrites(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := exec.Command("go", "run", "./gen", "-dir", dir).CombinedOutput(); err != nil {
