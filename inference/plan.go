@@ -187,6 +187,9 @@ func (m *Model) find(c *compiled, q question, lean bool) (ok bool, err error) {
 				if lean {
 					return false, nil
 				}
+				if ok && c.built.Aside[id] {
+					return false, fmt.Errorf("inference: %w: %.80q can be read, but not written or differentiated: a normalisation is folded into the weights before it; take the value behind the normalisation", ErrInput, name)
+				}
 				return false, fmt.Errorf("inference: %w: this model has no value named %.80q; it has %s", ErrInput, name, examples(m.info.Taps))
 			}
 			if list.ids != nil {

@@ -4,7 +4,11 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"os"
+	"strings"
 	"testing"
+
+	"vitrine/inference/weights"
 )
 
 // others are targets beside someTarget's.
@@ -174,5 +178,61 @@ func TestRules(t *testing.T) {
 		if _, err := m.Run(t.Context(), batch, s); !errors.Is(err, ErrInput) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestBeforeTheNormalisation: the value before a batch normalisation that is folded into weights can be read, is what the
+// published weights give, and changes no bit of anything else; it cannot be written or differentiated.
+func TestBeforeTheNormalisation(t *testing.T) {
+	const dir = "conformance/testdata/golden/family/resnet_bottleneck"
+	m, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := weights.OpenHub(os.DirFS(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	const module = "resnet.encoder.stages.1.layers.0.shortcut"
+	parameter := func(name string) []float32 {
+		p, ok := file.Tensor(module + ".normalization." + name)
+		if !ok {
+			t.Fatal("no tensor " + name)
+		}
+		out := make([]float32, p.Elements())
+		if err := p.ReadFloat32(out); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	gamma, beta, mean, variance := parameter("weight"), parameter("bias"), parameter("running_mean"), parameter("running_var")
+	batch := []Example{m.example(rand.New(rand.NewPCG(33, 34)), 0)}
+	spec := RunSpec{Target: m.someTarget("logit"), Wrt: m.info.Taps.Hidden[:1]}
+	plain := mustRun(t, m, batch, spec)[0]
+	spec.Taps = []string{module + ".convolution", module + ".normalization"}
+	got := mustRun(t, m, batch, spec)[0]
+	if err := sameBits(got, plain); err != nil {
+		t.Error(err)
+	}
+	before, after := got.Taps[spec.Taps[0]], got.Taps[spec.Taps[1]]
+	plane := before.Shape[1] * before.Shape[2]
+	for i, v := range before.Data {
+		c := i / plane
+		want := (float64(v)-float64(mean[c]))/math.Sqrt(float64(variance[c])+1e-5)*float64(gamma[c]) + float64(beta[c])
+		if math.Abs(want-float64(after.Data[i])) > 1e-5*(1+math.Abs(want)) {
+			t.Fatalf("value %d: %g normalised is %g, the network has %g", i, v, want, after.Data[i])
+		}
+	}
+	for name, s := range map[string]RunSpec{
+		"written":        {Patch: map[string]Tensor{spec.Taps[0]: before}},
+		"differentiated": {Target: spec.Target, Wrt: spec.Taps[:1]},
+	} {
+		if _, err := m.Run(t.Context(), batch, s); !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), "behind the normalisation") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := m.Run(t.Context(), batch, RunSpec{Target: spec.Target, Wrt: spec.Taps[1:]}); err != nil {
+		t.Errorf("behind the normalisation: %v", err)
 	}
 }

@@ -59,7 +59,8 @@ type Built struct {
 	// Layers are the values that enter the layers, beside the hidden states that are taps: where a reverse pass starts to
 	// compute again.
 	Layers []graph.ID
-	// Aside marks values of a lean graph that can be read, but that the output does not come from.
+	// Aside marks values that can be read, but that the output does not come from: of a lean graph, or before a normalisation
+	// that is folded into weights.
 	Aside map[graph.ID]bool
 	// ChannelsLast marks taps stored (B,H,W,C) that callers see as (C,H,W).
 	ChannelsLast map[graph.ID]bool

@@ -163,24 +163,31 @@ func (n *resnet) Describe() Description { return n.d }
 // Build makes the network for images (B,C,H,W).
 func (n *resnet) Build(s Shape, _ bool) (*Built, error) {
 	g := graph.New()
-	b := &Built{G: g, Words: graph.None, ChannelsLast: map[graph.ID]bool{}}
+	b := &Built{G: g, Words: graph.None, ChannelsLast: map[graph.ID]bool{}, Aside: map[graph.ID]bool{}}
 	tap := func(id graph.ID, names ...string) {
 		b.ChannelsLast[id] = true
 		for _, name := range names {
 			g.Alias(name, id)
 		}
 	}
+	conv := func(c nn.ConvNorm, x graph.ID) graph.ID {
+		y, before := c.Add(g, x)
+		tap(y, "resnet."+c.Name+".normalization")
+		tap(before, "resnet."+c.Name+".convolution")
+		b.Aside[before] = true
+		return y
+	}
 	px := g.Input(FeedPixels, s.B, s.C, s.H, s.W)
 	g.Alias("pixel_values", px)
 	x := g.Add("transpose", &op.Transpose{Split: 1}, "", px)
-	x = op.AddAct(g, n.act, "", n.stem.Add(g, "", x))
+	x = op.AddAct(g, n.act, "", conv(n.stem, x))
 	tap(x, "resnet.embedder.embedder")
 	x = g.Add("max_pool", &op.MaxPool{Kernel: 3, Stride: 2, Pad: 1}, "", x)
 	tap(x, "hidden_states.0", "resnet.embedder")
 	for i, blocks := range n.stages {
 		p := "resnet.encoder.stages." + strconv.Itoa(i)
 		for j, block := range blocks {
-			x = block.add(g, n.act, x)
+			x = block.add(g, n.act, x, conv)
 			tap(x, p+".layers."+strconv.Itoa(j))
 			b.Layers = append(b.Layers, x)
 		}
@@ -192,16 +199,16 @@ func (n *resnet) Build(s Shape, _ bool) (*Built, error) {
 	return b, g.Err()
 }
 
-func (r resnetBlock) add(g *graph.Graph, act *op.Act, x graph.ID) graph.ID {
+func (r resnetBlock) add(g *graph.Graph, act *op.Act, x graph.ID, conv func(nn.ConvNorm, graph.ID) graph.ID) graph.ID {
 	y := x
 	for i, c := range r.chain {
-		y = c.Add(g, "", y)
+		y = conv(c, y)
 		if i < len(r.chain)-1 {
 			y = op.AddAct(g, act, "", y)
 		}
 	}
 	if r.shortcut != nil {
-		x = r.shortcut.Add(g, "", x)
+		x = conv(*r.shortcut, x)
 	}
 	return op.AddAct(g, act, "", g.Add("add", nil, "", y, x))
 }

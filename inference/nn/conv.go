@@ -2,6 +2,8 @@ package nn
 
 import (
 	"math"
+	"slices"
+	"sync"
 
 	"vitrine/inference/graph"
 	"vitrine/inference/kernel"
@@ -9,8 +11,12 @@ import (
 )
 
 // ConvNorm is a convolution with its batch normalisation folded in: weights times gamma/sqrt(var+eps), computed in
-// float64 and rounded once. What lies between the two is not a tap, so the folding is never undone.
-type ConvNorm struct{ conv *op.Conv }
+// float64 and rounded once. What lies between the two is computed beside it for those who ask, from the published weights.
+type ConvNorm struct {
+	Name     string // of the checkpoint's module
+	conv     *op.Conv
+	unfolded *op.Unfolded
+}
 
 // ConvNorm reads NAME.convolution.weight (out,in,k,k) and NAME.normalization.*.
 func (l *Loader) ConvNorm(name string, in, out, k, stride int) ConvNorm {
@@ -23,20 +29,41 @@ func (l *Loader) ConvNorm(name string, in, out, k, stride int) ConvNorm {
 		return ConvNorm{}
 	}
 	const eps = 1e-5 // torch.nn.BatchNorm2d's default, which the family does not configure
-	bias := make([]float32, out)
+	for _, v := range variance {
+		if !(v >= 0) {
+			l.fail("tensor %s.normalization.running_var holds %g, a variance is not negative", name, v)
+			return ConvNorm{}
+		}
+	}
+	bias, scale := make([]float32, out), make([]float64, out)
+	var published []float32 // kept where the folded weights do not tell them
 	n := in * k * k
 	for o := range out {
 		s := float64(gamma[o]) / math.Sqrt(float64(variance[o])+eps)
-		bias[o] = float32(float64(beta[o]) - float64(float64(mean[o])*s))
-		for i := o * n; i < (o+1)*n; i++ {
-			w[i] = float32(float64(w[i]) * s)
+		scale[o] = s
+		if m := math.Abs(s); !(m > 1e-15 && m < 1e15) && published == nil {
+			published = slices.Clone(w)
 		}
+		bias[o] = float32(float64(beta[o]) - float64(float64(mean[o])*s))
 	}
-	f := kernel.PackConv(w, out, in, k, k, 1)
-	return ConvNorm{&op.Conv{Filter: f, Stride: stride, Pad: k / 2, Bias: bias}}
+	for i, v := range w {
+		w[i] = float32(float64(v) * scale[i/n])
+	}
+	c := &op.Conv{Filter: kernel.PackConv(w, out, in, k, k, 1), Stride: stride, Pad: k / 2, Bias: bias}
+	return ConvNorm{name, c, &op.Unfolded{Folded: c, Filter: sync.OnceValue(func() *kernel.Filter {
+		raw := published
+		if raw == nil {
+			raw = make([]float32, len(w))
+			for i, v := range w {
+				raw[i] = float32(float64(v) / scale[i/n])
+			}
+		}
+		return kernel.PackConv(raw, out, in, k, k, 1)
+	})}}
 }
 
-// Add appends the convolution over channels-last x (N,H,W,C).
-func (c ConvNorm) Add(g *graph.Graph, tap string, x graph.ID) graph.ID {
-	return g.Add("conv", c.conv, tap, x)
+// Add appends the normalised convolution over channels-last x (N,H,W,C), and beside it the convolution before its
+// normalisation, which nothing goes on with.
+func (c ConvNorm) Add(g *graph.Graph, x graph.ID) (normalised, before graph.ID) {
+	return g.Add("conv", c.conv, "", x), g.Add("unfolded", c.unfolded, "", x)
 }

@@ -20,6 +20,10 @@ func init() {
 		}
 		return out
 	}
+	twins["unfolded"] = func(a any, in []tensor64, s []int) []float64 {
+		u := a.(*Unfolded)
+		return conv64(&Conv{Filter: u.Filter(), Stride: u.Folded.Stride, Pad: u.Folded.Pad}, in, s)
+	}
 	twins["rescale"] = func(_ any, in []tensor64, s []int) []float64 {
 		return paired(s, in[1].data, in[3].data, func(i, j int) float64 { return in[0].data[i] * (in[2].data[i] - in[2].data[j]) })
 	}
