@@ -72,17 +72,17 @@ func loadGPT2(s Source) (Network, error) {
 func (c *gpt2Config) layer(l *nn.Loader, i, inner int, act *op.Act) layer {
 	p := "h." + strconv.Itoa(i) + "."
 	d := c.Hidden
-	part := func(name string, in, out, from, to int) nn.Linear {
-		w, b := l.Transposed(p+name, in, out)
-		if l.Err() != nil {
-			return nn.Linear{}
+	// columns are the parts of a weight stored (in,out), side by side.
+	columns := func(name string, in, out, parts int) []nn.Linear {
+		b := l.Tensor(p+name+".bias", out)
+		w := l.Borrow(p+name+".weight", in, out)
+		list := make([]nn.Linear, parts)
+		for j := range list {
+			list[j] = l.Columns(p+name, w, b, in, out, span(j*out/parts, (j+1)*out/parts))
 		}
-		return nn.Rows(p+name, w, b, in, span(from, to))
+		return list
 	}
-	w, b := l.Transposed(p+"attn.c_attn", d, 3*d)
-	if l.Err() != nil {
-		return layer{}
-	}
+	qkv := columns("attn.c_attn", d, 3*d, 3)
 	scale := 1.0
 	if c.Scale == nil || *c.Scale {
 		scale = 1 / math.Sqrt(float64(d/c.Heads))
@@ -90,11 +90,10 @@ func (c *gpt2Config) layer(l *nn.Loader, i, inner int, act *op.Act) layer {
 	if c.ByLayer {
 		scale /= float64(i + 1)
 	}
-	third := func(j int) nn.Linear { return nn.Rows(p+"attn.c_attn", w, b, d, span(j*d, (j+1)*d)) }
 	return layer{
-		self: attention{q: third(0), k: third(1), v: third(2), o: part("attn.c_proj", d, d, 0, d), heads: c.Heads, kv: c.Heads,
+		self: attention{q: qkv[0], k: qkv[1], v: qkv[2], o: columns("attn.c_proj", d, d, 1)[0], heads: c.Heads, kv: c.Heads,
 			width: d / c.Heads, scale: float32(scale), causal: true},
-		mlp:      mlp{up: part("mlp.c_fc", d, inner, 0, inner), down: part("mlp.c_proj", inner, d, 0, d), act: act},
+		mlp:      mlp{up: columns("mlp.c_fc", d, inner, 1)[0], down: columns("mlp.c_proj", inner, d, 1)[0], act: act},
 		selfNorm: norm{layer: l.Norm(p+"ln_1", d, c.Eps)}, mlpNorm: norm{layer: l.Norm(p+"ln_2", d, c.Eps)},
 	}
 }

@@ -80,7 +80,7 @@ func loadGPTNeoX(s Source) (Network, error) {
 func (c *neoxConfig) layer(l *nn.Loader, i int, rope *op.Rope, act *op.Act) layer {
 	p := "layers." + strconv.Itoa(i) + "."
 	d, bias := c.Hidden, c.Bias == nil || *c.Bias
-	w := l.Tensor(p+"attention.query_key_value.weight", 3*d, d)
+	w := l.Borrow(p+"attention.query_key_value.weight", 3*d, d)
 	var b []float32
 	if bias {
 		b = l.Tensor(p+"attention.query_key_value.bias", 3*d)
@@ -94,7 +94,7 @@ func (c *neoxConfig) layer(l *nn.Loader, i int, rope *op.Rope, act *op.Act) laye
 		for h := range c.Heads {
 			rows = append(rows, span((3*h+j)*width, (3*h+j+1)*width)...)
 		}
-		return nn.Rows(p+"attention.query_key_value", w, b, d, rows)
+		return l.Rows(p+"attention.query_key_value", w, b, d, rows)
 	}
 	return layer{
 		self: attention{q: part(0), k: part(1), v: part(2), o: l.Project(p+"attention.dense", d, d, bias), heads: c.Heads, kv: c.Heads, width: width,

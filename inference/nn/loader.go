@@ -23,7 +23,9 @@ type Loader struct {
 	prefix  string
 	renames []string // pairs of old and new endings, tried in order
 	store   kernel.Store
-	err     error
+	// borrowed is the buffer of tensors that are only passed through.
+	borrowed []float32
+	err      error
 }
 
 // NewLoader reads from file. Of the optional prefixes ("bert." and the like) the first is taken under which probe
@@ -81,6 +83,12 @@ func (l *Loader) Tensor(name string, shape ...int) []float32 {
 		return nil
 	}
 	v := l.store.Take(t.Elements())
+	l.fill(t, v)
+	return v
+}
+
+// fill reads a tensor on all threads.
+func (l *Loader) fill(t *weights.Tensor, v []float32) {
 	const unit = 1 << 16
 	var found firstError
 	kernel.Parallel(0, (len(v)+unit-1)/unit, func(u int) {
@@ -88,7 +96,6 @@ func (l *Loader) Tensor(name string, shape ...int) []float32 {
 	})
 	t.Release()
 	l.keep(found.err)
-	return v
 }
 
 // fits finds a tensor and compares its shape; nil after any misfit.

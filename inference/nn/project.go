@@ -1,8 +1,8 @@
 package nn
 
 import (
+	"vitrine/inference/kernel"
 	"vitrine/inference/op"
-	"vitrine/inference/weights"
 )
 
 // Project is Linear with or without a bias.
@@ -22,35 +22,53 @@ func (l *Loader) RMSNorm(name string, n int, eps float64, offset float32) *op.RM
 	return &op.RMSNorm{Gamma: gamma, Eps: eps}
 }
 
-// Rows makes a linear layer of some rows of a larger weight (out,in) and bias, of which each part has own order.
-func Rows(name string, weight, bias []float32, in int, rows []int) Linear {
-	w, b := make([]float32, 0, len(rows)*in), make([]float32, 0, len(rows))
-	for _, r := range rows {
-		w = append(w, weight[r*in:(r+1)*in]...)
-		if bias != nil {
-			b = append(b, bias[r])
-		}
+// Borrow reads a tensor that is only passed through, as Tensor does; the values are valid until the next call.
+func (l *Loader) Borrow(name string, shape ...int) []float32 {
+	t := l.fits(name, shape)
+	if t == nil {
+		return nil
 	}
-	if bias == nil {
-		b = nil
+	if n := t.Elements(); cap(l.borrowed) < n {
+		l.borrowed = make([]float32, n)
 	}
-	return Linear{Name: name, W: op.NewWeight(w, in, len(rows)), Bias: b}
+	v := l.borrowed[:t.Elements()]
+	l.fill(t, v)
+	return v
 }
 
-// Transposed reads NAME.weight stored (in,out), as GPT-2 does, into (out,in), and NAME.bias.
-func (l *Loader) Transposed(name string, in, out int) (weight, bias []float32) {
-	w, b := l.Tensor(name+".weight", in, out), l.Tensor(name+".bias", out)
+// Rows packs some rows of a larger weight (..,in), in the order given, and their elements of the bias where there is one.
+func (l *Loader) Rows(name string, weight, bias []float32, in int, rows []int) Linear {
+	return l.pick(name, bias, in, rows, func(row int, dst []float32) { copy(dst, weight[row*in:(row+1)*in]) })
+}
+
+// Columns packs some columns of a weight stored (in,total), as GPT-2's are, and their elements of the bias.
+func (l *Loader) Columns(name string, weight, bias []float32, in, total int, columns []int) Linear {
+	return l.pick(name, bias, in, columns, func(column int, dst []float32) {
+		for i := range dst {
+			dst[i] = weight[i*total+column]
+		}
+	})
+}
+
+func (l *Loader) pick(name string, bias []float32, in int, list []int, row func(i int, dst []float32)) Linear {
 	if l.err != nil {
-		return nil, nil
+		return Linear{}
 	}
-	t := make([]float32, len(w))
-	for i := range in {
-		for o := range out {
-			t[o*in+i] = w[i*out+o]
+	p, err := kernel.PackFrom(&l.store, in, len(list), func(lo int, dst []float32) error {
+		for i := range len(dst) / in {
+			row(list[lo+i], dst[i*in:(i+1)*in])
+		}
+		return nil
+	})
+	if l.keep(err); l.err != nil {
+		return Linear{}
+	}
+	out := Linear{Name: name, W: op.PackedWeight(p)}
+	if bias != nil {
+		out.Bias = make([]float32, len(list))
+		for i, r := range list {
+			out.Bias[i] = bias[r]
 		}
 	}
-	return t, b
+	return out
 }
-
-// File is where the tensors come from, for what has a shape of its own.
-func (l *Loader) File() *weights.File { return l.file }
