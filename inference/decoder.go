@@ -27,9 +27,15 @@ func (m *Model) decoderShape(e *Example) (int, error) {
 	return len(m.decoder(e)), nil
 }
 
+// generates says whether the network continues texts.
+func (m *Model) generates() bool {
+	_, ok := m.net.(family.Generator)
+	return ok
+}
+
 // next names the element of a generating network's output that is predicted to come next; nil for other networks.
 func (m *Model) next(output Tensor) []int {
-	if _, ok := m.net.(family.Generator); !ok {
+	if !m.generates() {
 		return nil
 	}
 	t, v := output.Shape[0], output.Shape[1]

@@ -39,6 +39,32 @@ func TestScoresAreTheRunsBits(t *testing.T) {
 	})
 }
 
+// TestTargetIsTheNextWord: a word alone, or none, means what comes next at the last position.
+func TestTargetIsTheNextWord(t *testing.T) {
+	for _, dir := range []string{"gpt2", "t5"} {
+		m, err := Open("conformance/testdata/golden/family/" + dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := m.example(rand.New(rand.NewPCG(31, 32)), 9)
+		last := 8
+		if e.Decoder != nil {
+			last = len(e.Decoder) - 1
+		}
+		spec := func(index ...int) RunSpec {
+			return RunSpec{Target: &Target{Index: index}, Wrt: []string{m.info.Taps.Embeddings}}
+		}
+		open := mustRun(t, m, []Example{e}, spec())[0]
+		word := argmax(open.Output.Data[last*m.desc.Vocab:])
+		for _, s := range []RunSpec{spec(word), spec(last, word)} {
+			r := mustRun(t, m, []Example{e}, s)[0]
+			if err := sameBits(r, open); err != nil || r.Value != open.Value || r.Value != float64(open.Output.Data[last*m.desc.Vocab+word]) {
+				t.Errorf("%s: %v is %g, the next word's logit %g, %v", dir, s.Target.Index, r.Value, open.Value, err)
+			}
+		}
+	}
+}
+
 // TestContinueRefuses: what cannot be continued is an error of the input, and says what to do.
 func TestContinueRefuses(t *testing.T) {
 	m, err := Open("conformance/testdata/golden/family/gpt2")

@@ -141,6 +141,9 @@ func (m *Model) flatten(at, shape []int) ([]int32, error) {
 		}
 		return []int32{int32(at[0]), int32(t + at[1])}, nil
 	}
+	if len(at) == 1 && len(shape) == 2 && m.generates() { // a word alone is meant as what comes next
+		at = []int{shape[0] - 1, at[0]}
+	}
 	if len(at) != len(shape) {
 		return nil, bad
 	}
