@@ -100,7 +100,11 @@ func (r *request) limit() int64 {
 // estimate is the memory that a run of the plan takes beside the weights: values, inputs, results, and what layers pack on
 // their first reverse pass.
 func (c *compiled) estimate(rounds int) int64 {
-	n := c.plan.Bytes() + c.plan.Feeds() + c.plan.Kept()
+	return c.plan.Bytes() + c.plan.Feeds() + c.plan.Kept() + c.results(rounds)
+}
+
+// results is the memory of what a run of the plan returns.
+func (c *compiled) results(rounds int) (n int64) {
 	g := c.built.G
 	for _, id := range append([]graph.ID{c.output}, c.taps...) {
 		n += 4 * int64(graph.Size(g.Shape(id)))
@@ -133,7 +137,9 @@ func (r *request) fit(k key, members int) (size int, save saving, err error) {
 		if err != nil {
 			return 0, 0, err
 		}
-		need := p.estimate(max(1, len(r.spec.Targets)))
+		rounds := max(1, len(r.spec.Targets))
+		results := p.results(rounds)
+		need := p.estimate(rounds) - results + results/int64(size)*int64(members) // the results of all parts stay
 		switch {
 		case size > 1 && (p.plan.Bytes() > softArena || need > limit):
 			size = max(1, min(size-1, int(float64(size)*min(float64(softArena)/float64(p.plan.Bytes()), float64(limit)/float64(need)))))
@@ -143,8 +149,8 @@ func (r *request) fit(k key, members int) (size int, save saving, err error) {
 		case len(r.spec.Wrt) > 0 && save < saveValues:
 			save++
 		default:
-			return 0, 0, fmt.Errorf("inference: %w: one example would take about %d MiB of memory beside the model, allowed are %d (%s); use a shorter text or a smaller picture, or ask for less at once",
-				ErrInput, (need+1<<20-1)>>20, limit>>20, budgetEnv)
+			return 0, 0, fmt.Errorf("inference: %w: %d of %d examples at a time would take about %d MiB of memory beside the model, allowed are %d (%s); use a shorter text or a smaller picture, or ask for less at once",
+				ErrInput, size, members, (need+1<<20-1)>>20, limit>>20, budgetEnv)
 		}
 	}
 }

@@ -83,6 +83,21 @@ func TestMemoryLimit(t *testing.T) {
 			t.Errorf("example %d: %v", i, err)
 		}
 	}
+	maps := RunSpec{Taps: m.info.Taps.Attentions}
+	one.spec = maps
+	if p, err = m.plan(one.question(k, 1, saveNothing)); err != nil {
+		t.Fatal(err)
+	}
+	maps.Memory = p.estimate(1) + 8*p.results(1)
+	mustRun(t, m, batch, maps)
+	maps.Memory--
+	if _, err := m.Run(t.Context(), batch, maps); !errors.Is(err, ErrInput) {
+		t.Errorf("results beyond the limit: %v", err)
+	}
+	one.spec = RunSpec{}
+	if p, err = m.plan(one.question(k, 1, saveNothing)); err != nil {
+		t.Fatal(err)
+	}
 	_, err = m.Run(t.Context(), batch, RunSpec{Memory: p.estimate(1) - 1})
 	if !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), "MiB") || !strings.Contains(err.Error(), budgetEnv) {
 		t.Errorf("beyond the limit: %v", err)
