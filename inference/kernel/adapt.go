@@ -171,3 +171,12 @@ func asmTranspose(f func(blocks int, dst *float32, ldd int, src *float32, lds in
 		}
 	}
 }
+
+func asmWiden(f func(n int, dst *float32, src *uint16)) func(dst []float32, src []uint16) {
+	return func(dst []float32, src []uint16) {
+		src = src[:len(dst)/panelWidth*panelWidth]
+		for i := 0; i < len(src); i += asmElements {
+			f(min(asmElements, len(src)-i), &dst[i], &src[i])
+		}
+	}
+}

@@ -176,6 +176,12 @@ func softmax_avx2(n int, dst, a *float32, s float32)
 func transpose_avx2(blocks int, dst *float32, ldd int, src *float32, lds int)
 
 //go:noescape
+func widen_bf16_avx2(n int, dst *float32, src *uint16)
+
+//go:noescape
+func widen_f16_avx2(n int, dst *float32, src *uint16)
+
+//go:noescape
 func gemm_avx512_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
 
 //go:noescape

@@ -129,3 +129,9 @@ func max_neon(n int, lanes *[16]float32, a *float32)
 
 //go:noescape
 func transpose_neon(blocks int, dst *float32, ldd int, src *float32, lds int)
+
+//go:noescape
+func widen_f16_neon(n int, dst *float32, src *uint16)
+
+//go:noescape
+func widen_bf16_neon(n int, dst *float32, src *uint16)

@@ -143,6 +143,17 @@ func init() {
 		Gemm(d.threads, rows, d.draw((rows-1)*lda+k), lda, p, c, ldc, d.epilogue(n, size))
 		return [][]float32{c}
 	}
+	differential["PackHalf"] = func(d *trial) [][]float32 {
+		rows, n, k := d.size(20), d.size(150), d.size(500)
+		b := make([]uint16, n*k)
+		for i := range b {
+			b[i] = uint16(d.r.Uint32())
+		}
+		p := PackHalf(F16+Half(d.r.IntN(2)), b, k, n, d.r.IntN(2) == 0)
+		c := d.out(rows * n)
+		Gemm(d.threads, rows, d.draw(rows*k), k, p, c, n, d.epilogue(n, rows*n))
+		return [][]float32{c, p.Transposed().data}
+	}
 	differential["GemmMany"] = func(d *trial) [][]float32 {
 		rows, k := d.size(20), d.size(500)
 		lda := k + d.r.IntN(3)

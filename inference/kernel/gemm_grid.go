@@ -69,12 +69,12 @@ func gemmUnit(t *table, rows int, a []float32, lda int, b *Panel, p0, panels int
 	j0 := p0 * panelWidth
 	j1 := min(b.N, j0+panels*panelWidth)
 	if whole := (j1 - j0) / panelWidth; whole > 0 {
-		t.product(rows, whole, b.K, a, lda, b.data[j0*b.K:], b.K*panelWidth, c[i0*ldc+j0:], ldc, ep.from(i0*ldc+j0, j0))
+		b.product(t, rows, p0, whole, a, lda, c[i0*ldc+j0:], ldc, ep.from(i0*ldc+j0, j0))
 	}
 	if last := j1 / panelWidth * panelWidth; last < j1 { // the last panel is padded: compute it into a tile of full width
 		s := scratch(rows * panelWidth)
 		defer release(s)
-		t.product(rows, 1, b.K, a, lda, b.data[last*b.K:], b.K*panelWidth, *s, panelWidth, Epilogue{})
+		b.product(t, rows, last/panelWidth, 1, a, lda, *s, panelWidth, Epilogue{})
 		for i := range rows {
 			copy(c[(i0+i)*ldc+last:(i0+i)*ldc+j1], (*s)[i*panelWidth:])
 		}

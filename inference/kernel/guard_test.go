@@ -50,6 +50,11 @@ func TestNoAccessOutsideTheOperands(t *testing.T) {
 					tb.fma3(d, a, b, c)
 					tb.max(a)
 				}
+				for n := 16; n < 80; n += 16 {
+					half := unsafe.Slice((*uint16)(unsafe.Pointer(&g(n / 2)[0])), n)
+					tb.widenF16(g(n), half)
+					tb.widenBF16(g(n), half)
+				}
 				for m := 1; m < 14; m++ {
 					for _, n := range []int{1, 15, 16, 17, 63, 64, 70} {
 						k := 1 + r.IntN(9)

@@ -61,6 +61,7 @@ func avx2Table() *table {
 	t.max = asmMax(max_avx2)
 	t.softmax = t.asmSoftmax(softmax_avx2)
 	t.transpose = asmTranspose(transpose_avx2)
+	t.widenF16, t.widenBF16 = asmWiden(widen_f16_avx2), asmWiden(widen_bf16_avx2)
 	return t
 }
 
@@ -100,6 +101,7 @@ func avx512Table() *table {
 	t.max = asmMax(max_avx512)
 	t.softmax = t.asmSoftmax(softmax_avx512)
 	t.transpose = asmTranspose(transpose_avx2)
+	t.widenF16, t.widenBF16 = asmWiden(widen_f16_avx2), asmWiden(widen_bf16_avx2)
 	return t
 }
 

@@ -11,6 +11,7 @@ func neonTable() *table {
 	t.level = NEON
 	t.gemm, t.gemmLast, t.gemmRows = gemmNEON, gemmLastNEON, gemmRowsNEON
 	t.transpose = asmTranspose(transpose_neon)
+	t.widenF16, t.widenBF16 = asmWiden(widen_f16_neon), asmWiden(widen_bf16_neon)
 	t.add, t.sub, t.mul, t.div = asm2(add_neon), asm2(sub_neon), asm2(mul_neon), asm2(div_neon)
 	t.scale, t.divide = asm1s(scale_neon), asm1s(divide_neon)
 	t.axpy, t.fma3 = asm2s(axpy_neon), asm3(fma3_neon)

@@ -110,6 +110,21 @@ func (s *sim) transpose(blocks int, dst *float32, ldd int, src *float32, lds int
 	s.call("transpose_avx2", m)
 }
 
+// widen is a conversion run by the simulator.
+func (s *sim) widen(format string) func(n int, dst *float32, src *uint16) {
+	return func(n int, dst *float32, src *uint16) {
+		const from, to = 1 << 32, 2 << 32
+		m := &machine{regions: []region{
+			{from, unsafe.Slice((*uint32)(unsafe.Pointer(src)), n/2)},
+			{to, unsafe.Slice((*uint32)(unsafe.Pointer(dst)), n)},
+		}}
+		for _, v := range []int{n, to, from} {
+			m.frame = binary.LittleEndian.AppendUint64(m.frame, uint64(v))
+		}
+		s.call("widen_"+format+"_avx2", m)
+	}
+}
+
 // table is a level whose every function is simulated.
 func (vm *sim) table(level Level, packed, strided *tileSet) *table {
 	v := string(level)
@@ -153,6 +168,7 @@ func (vm *sim) table(level Level, packed, strided *tileSet) *table {
 	t.squares = asmSquares(func(n int, l *[16]float32, a *float32, s float32) { vm.run("squares_"+v, n, l, []*float32{a}, s) })
 	t.softmax = t.asmSoftmax(func(n int, dst, a *float32, s float32) { vm.run("softmax_"+v, n, nil, []*float32{dst, a}, s) })
 	t.transpose = asmTranspose(vm.transpose)
+	t.widenF16, t.widenBF16 = asmWiden(vm.widen("f16")), asmWiden(vm.widen("bf16"))
 	t.max = asmMax(func(n int, l *[16]float32, a *float32) { vm.run("max_"+v, n, l, []*float32{a}) })
 	return t
 }
@@ -187,6 +203,17 @@ func TestListingsComputeTheSameBits(t *testing.T) {
 			transposeGeneric(want, ldd, x, lds, rows, cols)
 			equal(t, fmt.Sprint(tb.level, " transposition ", n), got, want)
 		}
+		half := make([]uint16, 1<<16)
+		for i := range half {
+			half[i] = uint16(i)
+		}
+		got, want := make([]float32, 1<<16), make([]float32, 1<<16)
+		tb.widenF16(got, half)
+		widenF16Generic(want, half)
+		equal(t, fmt.Sprint(tb.level, " binary16"), got, want)
+		tb.widenBF16(got, half)
+		widenBF16Generic(want, half)
+		equal(t, fmt.Sprint(tb.level, " bfloat16"), got, want)
 	}
 	for name := range s.program {
 		if !s.called[name] && !strings.HasPrefix(name, "peak_") { // computes nothing

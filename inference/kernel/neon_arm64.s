@@ -5580,3 +5580,39 @@ loop:
 	SUB $1, R0
 	CBNZ R0, loop
 	RET
+
+// func widen_f16_neon(n int, dst *float32, src *uint16)
+TEXT ·widen_f16_neon(SB), NOSPLIT, $0-24
+	MOVD n+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD src+16(FP), R2
+loop:
+	VLD1.P 32(R2), [V0.H8, V1.H8]
+	WORD $0x0e217802 // FCVTL V2.4S, V0.4H
+	WORD $0x4e217803 // FCVTL2 V3.4S, V0.8H
+	WORD $0x0e217824 // FCVTL V4.4S, V1.4H
+	WORD $0x4e217825 // FCVTL2 V5.4S, V1.8H
+	VST1.P [V2.S4, V3.S4, V4.S4, V5.S4], 64(R1)
+	SUB $16, R0
+	CBNZ R0, loop
+	RET
+
+// func widen_bf16_neon(n int, dst *float32, src *uint16)
+TEXT ·widen_bf16_neon(SB), NOSPLIT, $0-24
+	MOVD n+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD src+16(FP), R2
+loop:
+	VLD1.P 32(R2), [V0.H8, V1.H8]
+	VUSHLL $0, V0.H4, V2.S4
+	VUSHLL2 $0, V0.H8, V3.S4
+	VSHL $16, V2.S4, V2.S4
+	VSHL $16, V3.S4, V3.S4
+	VUSHLL $0, V1.H4, V4.S4
+	VUSHLL2 $0, V1.H8, V5.S4
+	VSHL $16, V4.S4, V4.S4
+	VSHL $16, V5.S4, V5.S4
+	VST1.P [V2.S4, V3.S4, V4.S4, V5.S4], 64(R1)
+	SUB $16, R0
+	CBNZ R0, loop
+	RET

@@ -5,12 +5,14 @@ const panelWidth = 16
 
 // Panel is a matrix B (K,N) packed for Gemm: panels of 16 columns, each K rows of 16 values, the last one padded with zeros.
 type Panel struct {
-	K, N int
-	data []float32
+	K, N   int
+	data   []float32
+	half   []uint16 // instead of data
+	format Half
 }
 
 // Bytes is the memory the packed values take.
-func (p *Panel) Bytes() int { return 4 * len(p.data) }
+func (p *Panel) Bytes() int { return 4*len(p.data) + 2*len(p.half) }
 
 func panelsOf(n int) int { return (n + panelWidth - 1) / panelWidth }
 

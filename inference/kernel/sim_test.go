@@ -190,6 +190,10 @@ func (s *sim) word(m *machine, at int64) *uint32 {
 	return nil
 }
 
+func (s *sim) short(m *machine, at int64) uint16 {
+	return uint16(*s.word(m, at&^3) >> (at & 2 * 8))
+}
+
 // lane reads lane i of a vector or memory operand.
 func (s *sim) lane(m *machine, o operand, i int) uint32 {
 	if o.kind == 'v' {
@@ -361,6 +365,12 @@ func (s *sim) compute(m *machine, in instruction, i int) uint32 {
 	switch strings.TrimSuffix(in.op, ".Z") {
 	case "VMOVUPS", "VMOVAPS":
 		return bits(0)
+	case "VPMOVZXWD":
+		return uint32(s.short(m, s.address(m, a[0])+int64(2*i)))
+	case "VCVTPH2PS":
+		var wide [1]float32
+		widenF16Generic(wide[:], []uint16{s.short(m, s.address(m, a[0])+int64(2*i))})
+		return out(wide[0])
 	case "VEXTRACTF128":
 		return s.lane(m, a[1], i+4*int(a[0].n))
 	case "VEXTRACTF64X4":

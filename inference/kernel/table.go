@@ -36,6 +36,8 @@ type table struct {
 	// transpose sets dst (cols,rows; row stride ldd) to the transpose of src (rows,cols; row stride lds).
 	transpose func(dst []float32, ldd int, src []float32, lds, rows, cols int)
 
+	widenF16, widenBF16 func(dst []float32, src []uint16) // a multiple of 16 values
+
 	sum     func(x []float32) float32
 	dot     func(x, y []float32) float32
 	squares func(x []float32, mean float32) float32 // Σ(x-mean)²
@@ -72,7 +74,7 @@ func genericTable() *table {
 		standard: standardGeneric, norm: normGeneric, normback: normBackGeneric, softback: softBackGeneric,
 		erf: unary(erf1), tanh: unary(tanh1), sigmoid: unary(sigmoid1), silu: unary(silu1), gelu: unary(gelu1), gelutanh: unary(geluTanh1),
 		silugrad: gradient(siluGrad1), gelugrad: gradient(geluGrad1), gelutanhgrad: gradient(geluTanhGrad1),
-		log: unary(log1), transpose: transposeGeneric,
+		log: unary(log1), transpose: transposeGeneric, widenF16: widenF16Generic, widenBF16: widenBF16Generic,
 		sum: sumGeneric, dot: dotGeneric, squares: squaresGeneric, max: maxGeneric,
 	}
 	t.softmax = t.softmaxParts

@@ -1,8 +1,9 @@
 package kernel
 
-// Transposed packs the transpose of p's matrix: a Panel with K and N exchanged, for the backward pass of a linear layer. It
-// goes from panels to panels, block by block.
+// Transposed packs the transpose of p's matrix: a Panel with K and N exchanged, for the backward pass of a linear layer, its values in
+// float32. It goes from panels to panels, block by block.
 func (p *Panel) Transposed() *Panel {
+	p = p.Widened()
 	q := &Panel{K: p.N, N: p.K, data: make([]float32, panelsOf(p.K)*p.N*panelWidth)}
 	t := current.Load()
 	Parallel(0, panelsOf(p.K), func(u int) {

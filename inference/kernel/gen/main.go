@@ -36,6 +36,7 @@ func Files() map[string]string {
 		w.softmax()
 		if v == avx2 {
 			w.transpose()
+			w.widen()
 		}
 		out[v.name+"_amd64.s"] = w.file()
 		decls = append(decls, w.decls...)
