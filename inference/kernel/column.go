@@ -5,8 +5,12 @@ func (p *Panel) Column(dst []float32, n int) {
 	if n < 0 || n >= p.N || len(dst) != p.K {
 		panic("kernel: Column: no such column")
 	}
-	src := p.data[n/panelWidth*panelWidth*p.K+n%panelWidth:]
+	at := n/panelWidth*panelWidth*p.K + n%panelWidth
 	for k := range dst {
-		dst[k] = src[k*panelWidth]
+		if p.half != nil {
+			dst[k] = p.format.value(p.half[at+k*panelWidth])
+		} else {
+			dst[k] = p.data[at+k*panelWidth]
+		}
 	}
 }

@@ -153,3 +153,22 @@ func TestMaxPoolWithAndWithoutPositions(t *testing.T) {
 		equal(t, "without positions", got, want)
 	})
 }
+
+// With heavy weights threads divide the panels block by block of pixels; the bits are those of the definition.
+func TestConvolutionSharedByThreads(t *testing.T) {
+	defer func(h int) { heavy = h }(heavy)
+	heavy = 1
+	s := Conv{N: 2, H: 12, W: 11, C: 6, O: 64, KH: 3, KW: 3, Groups: 2, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
+	r := rand.New(rand.NewPCG(63, 64))
+	x, w, bias := random(r, s.N*s.H*s.W*s.C), random(r, s.O*s.C/2*9), random(r, s.O)
+	want := convPlain(s, x, w)
+	for i := range want {
+		want[i] = max(want[i]+bias[i%s.O], 0)
+	}
+	f := PackConv(w, s.O, s.C/2, 3, 3, 2)
+	everywhere(t, func(t *testing.T, threads int) {
+		y := random(r, len(want))
+		Conv2D(threads, s, x, f, y, Epilogue{Bias: bias, Act: ActReLU})
+		equal(t, "shared", y, want)
+	})
+}

@@ -90,7 +90,7 @@ func (g *gather) run(threads int, src, dst []float32, ep Epilogue) {
 	case n == 1: // as even as can be
 		units := (pixels + gatherRows - 1) / gatherRows
 		most = (pixels + units - 1) / units
-	case pixels <= gatherRows && g.dense() && g.weight.panels[0].N%panelWidth == 0:
+	case g.dense() && g.weight.panels[0].N%panelWidth == 0 && (pixels <= gatherRows || g.weight.panels[0].K*g.weight.panels[0].N >= heavy):
 		g.shared(threads, src, dst, ep)
 		return
 	}
@@ -102,22 +102,30 @@ func (g *gather) run(threads int, src, dst []float32, ep Epilogue) {
 	})
 }
 
-// shared is the case of so few pixels that threads had better divide the panels: they fill one A for all first.
+// heavy is from how many weights on threads had better divide the panels than each pass over all of them.
+var heavy = 1 << 20
+
+// shared is the case of few pixels or heavy weights: for each block of pixels the threads fill one A together, then divide the panels.
 func (g *gather) shared(threads int, src, dst []float32, ep Epilogue) {
 	pixels := g.pixels()
-	var at [gatherRows]place
-	g.places(at[:pixels], 0)
-	for group, b := range g.weight.panels {
-		cg := b.K / len(g.taps)
-		runs := g.runs(cg)
-		as := scratch(pixels * b.K)
-		Parallel(threads, (pixels+5)/6, func(u int) {
-			lo, hi := span(pixels, 6, u)
-			g.fill((*as)[lo*b.K:hi*b.K], src, at[lo:hi], runs, group*cg, cg, 0, b.K)
-		})
-		j := group * b.N
-		gemmGrid(threads, pixels, *as, b.K, b, dst[j:], g.dstC, ep.from(j, j))
-		release(as)
+	blocks := (pixels + gatherRows - 1) / gatherRows
+	rows := (pixels + blocks - 1) / blocks
+	as := scratch(rows * g.weight.panels[0].K)
+	defer release(as)
+	for p0 := 0; p0 < pixels; p0 += rows {
+		n := min(rows, pixels-p0)
+		var at [gatherRows]place
+		g.places(at[:n], p0)
+		for group, b := range g.weight.panels {
+			cg := b.K / len(g.taps)
+			runs := g.runs(cg)
+			Parallel(threads, (n+5)/6, func(u int) {
+				lo, hi := span(n, 6, u)
+				g.fill((*as)[lo*b.K:hi*b.K], src, at[lo:hi], runs, group*cg, cg, 0, b.K)
+			})
+			j := group * b.N
+			gemmGrid(threads, n, *as, b.K, b, dst[p0*g.dstC+j:], g.dstC, ep.from(p0*g.dstC+j, j))
+		}
 	}
 }
 

@@ -53,23 +53,30 @@ func (f Half) widen(t *table, dst []float32, src []uint16) {
 	}
 }
 
+// value is the float32 of one pattern.
+func (f Half) value(v uint16) float32 {
+	if f == BF16 {
+		return math.Float32frombits(uint32(v) << 16)
+	}
+	sign, e, m := uint32(v&0x8000)<<16, uint32(v>>10&31), uint32(v&0x3ff)
+	switch e {
+	case 0: // a zero or m·2^-24
+		return math.Float32frombits(sign | math.Float32bits(float32(m)*0x1p-24))
+	case 31:
+		return math.Float32frombits(sign | 0xff<<23 | m<<13)
+	}
+	return math.Float32frombits(sign | (e+112)<<23 | m<<13)
+}
+
 func widenBF16Generic(dst []float32, src []uint16) {
 	for i, v := range src {
-		dst[i] = math.Float32frombits(uint32(v) << 16)
+		dst[i] = BF16.value(v)
 	}
 }
 
 func widenF16Generic(dst []float32, src []uint16) {
 	for i, v := range src {
-		sign, e, m := uint32(v&0x8000)<<16, uint32(v>>10&31), uint32(v&0x3ff)
-		switch e {
-		case 0: // a zero or m·2^-24
-			dst[i] = math.Float32frombits(sign | math.Float32bits(float32(m)*0x1p-24))
-		case 31:
-			dst[i] = math.Float32frombits(sign | 0xff<<23 | m<<13)
-		default:
-			dst[i] = math.Float32frombits(sign | (e+112)<<23 | m<<13)
-		}
+		dst[i] = F16.value(v)
 	}
 }
 

@@ -62,6 +62,10 @@ func TestHalfProducts(t *testing.T) {
 				restore := SetLevel(Generic)
 				Gemm(1, m, a, k, p.Widened(), want, n, ep)
 				restore()
+				column, wide := make([]float32, k), make([]float32, k)
+				p.Column(column, n-1)
+				p.Widened().Column(wide, n-1)
+				equal(t, "column", column, wide)
 				everywhere(t, func(t *testing.T, threads int) {
 					got := make([]float32, m*n)
 					Gemm(threads, m, a, k, p, got, n, ep)
