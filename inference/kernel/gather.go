@@ -94,10 +94,10 @@ func (g *gather) run(threads int, src, dst []float32, ep Epilogue) {
 		g.shared(threads, src, dst, ep)
 		return
 	}
-	at := cuts(workers(threads), pixels, pixels, 12, most)
-	Parallel(threads, len(at)-1, func(u int) {
+	pieces := cut(workers(threads), pixels, pixels, 12, most)
+	Parallel(threads, len(pieces), func(u int) {
 		for group := range g.weight.panels {
-			g.unit(t, src, dst, ep, int(at[u]), int(at[u+1]-at[u]), group)
+			g.unit(t, src, dst, ep, int(pieces[u].at), int(pieces[u].n), group)
 		}
 	})
 }

@@ -12,8 +12,8 @@ const (
 
 // grid is how a product of m rows is cut into units: blocks of rows, and in each runs of panels.
 type grid struct {
-	m, panels, height int
-	cuts              []int32 // where units begin, counted in panels over all blocks, and the end
+	panels, m, height int
+	pieces            []piece // in panels, counted over all blocks
 }
 
 func newGrid(threads, m, panels int) *grid {
@@ -26,39 +26,55 @@ func newGrid(threads, m, panels int) *grid {
 	if m <= 3 { // so few rows stream several panels at once
 		least = unitPanels
 	}
-	g.cuts = cuts(threads, (m+g.height-1)/g.height*panels, panels, least, unitPanels)
+	g.pieces = cut(threads, (m+g.height-1)/g.height*panels, panels, least, unitPanels)
 	return g
 }
 
-// cuts divides 0..total into runs of least to most, none across a multiple of line. They get shorter towards the end, so that threads which take one after
-// another finish together.
-func cuts(threads, total, line, least, most int) []int32 {
-	out := make([]int32, 0, total/most+4*threads+1)
-	for at := 0; at < total; {
-		out = append(out, int32(at))
-		w := most
-		if threads > 1 {
-			w = min(most, max(least, (total-at)/(3*threads)))
-		}
-		at += min(w, line-at%line, total-at)
-	}
-	return append(out, int32(total))
-}
+// piece is n things from at on.
+type piece struct{ at, n int32 }
 
-func (g *grid) units() int { return len(g.cuts) - 1 }
+// cut divides 0..total into pieces of least to most, none across a multiple of line. Threads that take one after another each get, as long as they keep pace,
+// what follows their last one, which the caches may already be fetching; and pieces get smaller towards the end, so that threads finish together.
+func cut(threads, total, line, least, most int) []piece {
+	threads = max(1, min(threads, total/least))
+	out := make([]piece, 0, total/most+4*threads)
+	at := make([]int, threads)
+	for t := range at {
+		at[t] = t * total / threads
+	}
+	for again := true; again; {
+		again = false
+		for t := range at {
+			left := (t+1)*total/threads - at[t]
+			if left == 0 {
+				continue
+			}
+			n := most
+			if threads > 1 {
+				n = min(most, max(least, left/3))
+			}
+			n = min(n, left, line-at[t]%line)
+			out = append(out, piece{int32(at[t]), int32(n)})
+			at[t] += n
+			again = true
+		}
+	}
+	return out
+}
 
 // unit is a block of rows from i0 on and a run of panels from p0 on.
 func (g *grid) unit(u int) (i0, rows, p0, width int) {
-	at := int(g.cuts[u])
+	p := g.pieces[u]
+	at := int(p.at)
 	i0 = at / g.panels * g.height
-	return i0, min(g.height, g.m-i0), at % g.panels, int(g.cuts[u+1]) - at
+	return i0, min(g.height, g.m-i0), at % g.panels, int(p.n)
 }
 
 // gemmGrid splits C into units and runs the tile of the current level over them.
 func gemmGrid(threads, m int, a []float32, lda int, b *Panel, c []float32, ldc int, ep Epilogue) {
 	g := newGrid(workers(threads), m, panelsOf(b.N))
 	t := current.Load()
-	Parallel(threads, g.units(), func(u int) {
+	Parallel(threads, len(g.pieces), func(u int) {
 		i0, rows, p0, width := g.unit(u)
 		gemmUnit(t, rows, a[i0*lda:], lda, b, p0, width, c, i0, ldc, ep)
 	})

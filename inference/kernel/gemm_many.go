@@ -23,7 +23,7 @@ func GemmMany(threads, m int, a []float32, lda int, products ...Product) {
 	}
 	g := newGrid(workers(threads), m, panels)
 	t := current.Load()
-	Parallel(threads, g.units(), func(u int) {
+	Parallel(threads, len(g.pieces), func(u int) {
 		i0, rows, at, width := g.unit(u)
 		for _, p := range products {
 			all := panelsOf(p.B.N)
