@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"unsafe"
 )
@@ -19,7 +20,7 @@ type sim struct {
 	t       testing.TB
 	program map[string][]instruction
 	data    map[string][]uint32
-	called  map[string]bool
+	called  sync.Map // names of functions that ran; several threads call
 }
 
 type instruction struct {
@@ -55,7 +56,7 @@ type region struct {
 var general = strings.Fields("AX CX DX BX SP BP SI DI R8 R9 R10 R11 R12 R13 R14 R15")
 
 func newSim(t testing.TB) *sim {
-	s := &sim{t: t, program: map[string][]instruction{}, data: map[string][]uint32{}, called: map[string]bool{}}
+	s := &sim{t: t, program: map[string][]instruction{}, data: map[string][]uint32{}}
 	for _, f := range []string{"avx2_amd64.s", "avx512_amd64.s"} {
 		text, err := os.ReadFile(f)
 		if err != nil {
@@ -229,7 +230,7 @@ func (s *sim) call(name string, m *machine) {
 	if !ok {
 		s.t.Fatalf("sim: no function %s", name)
 	}
-	s.called[name] = true
+	s.called.Store(name, true)
 	for pc := 0; ; pc++ {
 		in := code[pc]
 		taken := false
