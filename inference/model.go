@@ -1,7 +1,6 @@
 package inference
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,6 +41,7 @@ type Model struct {
 	tok          tokenizer.Tokenizer
 	proc         *vision.Processor
 	plans        planCache
+	digesting    *digesting
 	continuation continuation
 	unfused      bool // tests compare with graphs that were not fused
 }
@@ -68,11 +68,10 @@ func OpenFS(fsys fs.FS, name string) (*Model, error) {
 	return m, nil
 }
 
-// Info describes the model. The slices in it must not be changed.
-func (m *Model) Info() Info { return m.info }
-
 // Close releases the model. Weights live in memory, so nothing else depends on it.
 func (m *Model) Close() error {
+	m.digesting.cancel()
+	<-m.digesting.done
 	m.plans.clear()
 	return nil
 }
@@ -99,13 +98,15 @@ func classify(err error) error {
 }
 
 func (m *Model) load(fsys fs.FS) error {
+	stamp, err := weights.Stamp(fsys)
+	if err != nil {
+		return err
+	}
 	c, err := openCheckpoint(fsys)
 	if err != nil {
 		return err
 	}
 	defer c.weights.Close()
-	digests, stop := startDigests(fsys) // beside the packing: hashing a checkpoint takes about as long
-	defer stop()
 	if m.net, err = family.Load(family.Source{Config: c.config, FS: fsys, Weights: c.weights}); err != nil {
 		return err
 	}
@@ -128,29 +129,9 @@ func (m *Model) load(fsys fs.FS) error {
 		return fmt.Errorf("%w: the tokenizer has %d entries, the model's vocabulary %d; the files do not belong together", ErrModel, m.tok.VocabSize(), m.desc.Vocab)
 	}
 	m.describe(c.weights)
-	return m.digest(fsys, <-digests)
-}
-
-// digested is what weights.Digests found.
-type digested struct {
-	files []weights.Digest
-	err   error
-}
-
-// startDigests hashes the folder's files on a goroutine of its own. The channel gives the one result; stop ends the work and
-// returns when it has ended.
-func startDigests(fsys fs.FS) (result <-chan digested, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	out, ended := make(chan digested, 1), make(chan struct{})
-	go func() {
-		defer close(ended)
-		files, err := weights.Digests(ctx, fsys)
-		out <- digested{files, err}
-	}()
-	return out, func() {
-		cancel()
-		<-ended
-	}
+	m.readCard(fsys)
+	m.digesting = startDigests(fsys, stamp)
+	return nil
 }
 
 func exists(fsys fs.FS, name string) bool {
@@ -191,21 +172,13 @@ func (m *Model) describe(file *weights.File) {
 	}
 }
 
-func (m *Model) digest(fsys fs.FS, d digested) error {
-	if d.err != nil {
-		return d.err
-	}
-	for _, f := range d.files {
-		m.info.Files = append(m.info.Files, FileDigest(f))
-	}
-	m.info.Digest = weights.Combined(d.files)
+func (m *Model) readCard(fsys fs.FS) {
 	for _, name := range []string{"MODEL_CARD.md", "README.md"} {
 		if card, err := readSmall(fsys, name); err == nil {
 			m.info.Card = strings.ToValidUTF8(string(card), "\uFFFD")
 			break
 		}
 	}
-	return nil
 }
 
 func readSmall(fsys fs.FS, name string) ([]byte, error) {

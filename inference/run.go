@@ -43,6 +43,9 @@ func (m *Model) Run(ctx context.Context, batch []Example, spec RunSpec) (results
 			results, err = nil, fmt.Errorf("inference: internal error: %v", r)
 		}
 	}()
+	if err := m.digesting.failure(); err != nil {
+		return nil, err
+	}
 	r, err := m.prepare(ctx, batch, spec)
 	if err != nil {
 		return nil, err

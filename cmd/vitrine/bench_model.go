@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"runtime"
 	"time"
 
 	"vitrine/inference"
@@ -24,13 +25,16 @@ func init() {
 
 // measureModel opens the checkpoint, makes the batch and measures what prepare returns.
 func measureModel(ctx context.Context, o *benchOptions, prepare func(context.Context, *inference.Model, []inference.Example) (benchStep, error)) (*benchResult, error) {
+	if o.threads > 0 {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(o.threads)) // loading takes no more threads than the run
+	}
 	begin := time.Now()
 	m, err := inference.Open(o.dir)
 	if err != nil {
 		return nil, err
 	}
 	defer m.Close()
-	batch, err := benchBatch(m.Info(), o)
+	batch, err := benchBatch(m.Describe(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +43,7 @@ func measureModel(ctx context.Context, o *benchOptions, prepare func(context.Con
 		return nil, err
 	}
 	r, err := measure(ctx, o, begin, step)
-	if err == nil && m.Info().Modality == "text" {
+	if err == nil && m.Describe().Modality == "text" {
 		r.TokensPerS = float64(o.tokens*o.batch) / r.MedianS
 	}
 	return r, err
@@ -48,7 +52,7 @@ func measureModel(ctx context.Context, o *benchOptions, prepare func(context.Con
 // forwardStep is one run without gradients: the output, or the last hidden states, or the output and all attention maps.
 func forwardStep(name string, o *benchOptions, m *inference.Model, batch []inference.Example) (benchStep, error) {
 	spec := inference.RunSpec{Threads: o.threads}
-	taps := m.Info().Taps
+	taps := m.Describe().Taps
 	hidden := ""
 	switch {
 	case name == "attentions" && len(taps.Attentions) == 0:

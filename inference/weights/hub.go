@@ -86,6 +86,29 @@ func openShards(fsys fs.FS, raw []byte) (*File, error) {
 // context's error.
 func Digests(ctx context.Context, fsys fs.FS) ([]Digest, error) {
 	var out []Digest
+	err := eachFile(fsys, func(p string, _ fs.FileInfo) error {
+		sum, n, err := digestFile(ctx, fsys, p)
+		out = append(out, Digest{Path: p, Size: n, SHA256: sum})
+		return err
+	})
+	slices.SortFunc(out, func(a, b Digest) int { return strings.Compare(a.Path, b.Path) })
+	return out, err
+}
+
+// Stamp tells the states of a folder apart without reading its files: the path, size and time of change of everything that
+// Digests hashes.
+func Stamp(fsys fs.FS) (string, error) {
+	var b strings.Builder
+	err := eachFile(fsys, func(p string, info fs.FileInfo) error {
+		fmt.Fprintf(&b, "%d %d %s\n", info.Size(), info.ModTime().UnixNano(), p)
+		return nil
+	})
+	return b.String(), err
+}
+
+// eachFile calls f for every regular file of the folder, hidden files excepted, in lexical order.
+func eachFile(fsys fs.FS, f func(p string, info fs.FileInfo) error) error {
+	files := 0
 	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -103,18 +126,15 @@ func Digests(ctx context.Context, fsys fs.FS) ([]Digest, error) {
 		if err != nil || !info.Mode().IsRegular() {
 			return err
 		}
-		if len(out) >= maxFiles {
+		if files++; files > maxFiles {
 			return fmt.Errorf("%w: more than %d files", ErrFormat, maxFiles)
 		}
-		sum, n, err := digestFile(ctx, fsys, p)
-		out = append(out, Digest{Path: p, Size: n, SHA256: sum})
-		return err
+		return f(p, info)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("weights: digesting: %w", err)
+		return fmt.Errorf("weights: digesting: %w", err)
 	}
-	slices.SortFunc(out, func(a, b Digest) int { return strings.Compare(a.Path, b.Path) })
-	return out, nil
+	return nil
 }
 
 // digestFile hashes a file as it is mapped, window by window, so that it takes neither a copy nor memory.
