@@ -6,6 +6,9 @@ import (
 	"vitrine/inference/family"
 )
 
+// feedRow names the row of the output that a target lies in.
+const feedRow = "target row"
+
 // decoder is what the example's decoder has written so far; nil for networks without one.
 func (m *Model) decoder(e *Example) []int32 {
 	if m.desc.MaxDecoder > 0 && e.Decoder == nil {

@@ -62,6 +62,20 @@ func TestTargetIsTheNextWord(t *testing.T) {
 				t.Errorf("%s: %v is %g, the next word's logit %g, %v", dir, s.Target.Index, r.Value, open.Value, err)
 			}
 		}
+		// A difference between words at two positions, and several targets at several positions.
+		a, b := open.Output.Data[word], open.Output.Data[last*m.desc.Vocab+5]
+		apart := RunSpec{Target: &Target{Index: []int{last, 5}, Minus: []int{0, word}, Quantity: "diff"}, Wrt: []string{m.info.Taps.Embeddings}}
+		if r := mustRun(t, m, []Example{e}, apart)[0]; r.Value != float64(b-a) {
+			t.Errorf("%s: a difference between positions is %g, expected %g", dir, r.Value, b-a)
+		}
+		several := RunSpec{Targets: []Target{{Index: []int{0, 3}}, {Index: []int{last, word}}, {Index: []int{1, 0}}}, Wrt: apart.Wrt}
+		r := mustRun(t, m, []Example{e}, several)[0]
+		for i, target := range several.Targets {
+			one := mustRun(t, m, []Example{e}, RunSpec{Target: &target, Wrt: apart.Wrt})[0]
+			if err := sameTensor(one.Grads[apart.Wrt[0]], r.Each[i].Grads[apart.Wrt[0]]); err != nil || one.Value != r.Each[i].Value {
+				t.Errorf("%s: target %d alone and among others: %v", dir, i, err)
+			}
+		}
 	}
 }
 

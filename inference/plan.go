@@ -27,6 +27,7 @@ type compiled struct {
 	grads    []graph.ID
 	patched  map[string]graph.ID
 	paired   bool // the second half of the batch are references
+	row      bool // the target is read from one row of the output, computed for it
 }
 
 type planCache struct {
@@ -84,6 +85,7 @@ type question struct {
 	patches  []string
 	width    int  // targets differentiated at a time, 0 for one target
 	again    bool // values are computed again in the reverse pass
+	row      bool // every target lies in one row of the output
 }
 
 // planKey is a question as the key of a map.
@@ -92,12 +94,12 @@ type planKey struct {
 	batch, width int
 	quantity     string
 	rule         *op.Rule
-	again        bool
+	again, row   bool
 	names        string
 }
 
 func (q *question) id() planKey {
-	id := planKey{key: q.key, batch: q.batch, width: q.width, quantity: q.quantity, rule: q.rule, again: q.again}
+	id := planKey{key: q.key, batch: q.batch, width: q.width, quantity: q.quantity, rule: q.rule, again: q.again, row: q.row}
 	if len(q.taps)+len(q.wrt)+len(q.patches) > 0 {
 		id.names = fmt.Sprintf("%q%q%q", q.taps, q.wrt, q.patches)
 	}
@@ -143,11 +145,11 @@ func (m *Model) compile(q question, lean bool) (*compiled, error) {
 	keep := append([]graph.ID{c.output}, c.taps...)
 	var rounds graph.Rounds
 	if q.quantity != "" {
-		c.scalar = addTarget(g, c.output, q.quantity)
+		c.scalar = addTarget(g, c.targetRow(q), q.quantity)
 		keep = append(keep, c.scalar)
 	}
 	if q.width > 0 {
-		rounds = graph.Rounds{Varying: []string{feedIndex, feedWeight}, Width: q.width}
+		rounds = graph.Rounds{Varying: []string{feedIndex, feedWeight, feedRow}, Width: q.width}
 	}
 	if len(c.wrt) > 0 {
 		seed := g.Input(feedSeed, q.batch)

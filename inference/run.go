@@ -172,7 +172,7 @@ func (m *Model) shape(e *Example) (key, error) {
 
 // question is what n examples of one key ask.
 func (r *request) question(k key, n int, save saving) question {
-	q := question{key: k, again: save >= saveValues, batch: n, quantity: r.quantity, taps: r.spec.Taps, wrt: r.spec.Wrt, rule: r.rule}
+	q := question{key: k, again: save >= saveValues, batch: n, quantity: r.quantity, taps: r.spec.Taps, wrt: r.spec.Wrt, rule: r.rule, row: r.spec.oneRow()}
 	if targets := len(r.spec.Targets); targets > 1 && save >= saveRounds {
 		q.width = 1
 	} else if targets > 1 {

@@ -3,6 +3,7 @@ package inference
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"vitrine/inference/graph"
@@ -100,7 +101,11 @@ func (m *Model) rounds(c *compiled, members []int, spec RunSpec, predicted [][]i
 			copy(index[n:], index)
 			copy(weight[n:], weight)
 		}
-		out = append(out, map[string]graph.Value{feedIndex: {I: index}, feedWeight: {F: weight}})
+		feeds := map[string]graph.Value{feedIndex: {I: index}, feedWeight: {F: weight}}
+		if c.row {
+			feeds[feedRow] = graph.Value{I: rowsOf(index, c.outShape[1])}
+		}
+		out = append(out, feeds)
 	}
 	if out == nil {
 		out = []map[string]graph.Value{nil}
@@ -155,6 +160,40 @@ func (m *Model) flatten(at, shape []int) ([]int32, error) {
 		flat = flat*shape[i] + v
 	}
 	return []int32{int32(flat)}, nil
+}
+
+// oneRow says whether each target lies in one row of the output: all but differences between words at two positions.
+func (s *RunSpec) oneRow() bool {
+	for _, t := range s.wanted() {
+		if t.Quantity == "diff" && (len(t.Index) != len(t.Minus) || len(t.Index) == 2 && t.Index[0] != t.Minus[0]) {
+			return false
+		}
+	}
+	return true
+}
+
+// targetRow is the value that targets point into: the output, or, of a network with a wide head over many rows, the one row of it that they need,
+// computed once more, so that the reverse pass goes through the head for that row alone. Rows do not influence each other there, so the bits are the same.
+func (c *compiled) targetRow(q question) graph.ID {
+	inner := slices.Concat(c.wrt, slices.Collect(maps.Values(c.patched)))
+	if c.row = q.row && c.built.Head != nil && !slices.Contains(inner, c.output); !c.row {
+		return c.output
+	}
+	g := c.built.G
+	return c.built.Head(g, g.Add("take_row", nil, "", c.built.Last, g.IntInput(feedRow, q.batch)))
+}
+
+// rowsOf turns offsets of a whole output of rows of v into row numbers, one an example, and offsets within the row.
+func rowsOf(index []int32, v int) []int32 {
+	rows := make([]int32, len(index)/op.Picks)
+	for b := range rows {
+		at := index[b*op.Picks : (b+1)*op.Picks]
+		rows[b] = at[0] / int32(v)
+		for j := range at {
+			at[j] %= int32(v)
+		}
+	}
+	return rows
 }
 
 // addTarget appends the scalar that is differentiated: the quantity over the last dimension, then the picked elements.

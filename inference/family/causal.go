@@ -69,7 +69,7 @@ func (n *causal) Build(s Shape, _ bool) (*Built, error) {
 	words, x := n.body.add(&flow{g: g}, g.IntInput(FeedIDs, s.B, s.T), graph.None)
 	out := n.logits(g, x)
 	g.Alias("logits", out)
-	return &Built{G: g, Output: out, Words: words}, g.Err()
+	return &Built{G: g, Output: out, Words: words, Head: n.logits, Last: x}, g.Err()
 }
 
 func (n *causal) logits(g *graph.Graph, x graph.ID) graph.ID {

@@ -56,6 +56,9 @@ type Built struct {
 	G      *graph.Graph
 	Output graph.ID // (B, ...)
 	Words  graph.ID // word-embedding output, graph.None for images
+	// Head appends what turns rows of the value Last (B,T,D) into rows of the output; nil where that is not row by row.
+	Head func(g *graph.Graph, x graph.ID) graph.ID
+	Last graph.ID
 	// Layers are the values that enter the layers, beside the hidden states that are taps: where a reverse pass starts to
 	// compute again.
 	Layers []graph.ID

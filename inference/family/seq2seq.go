@@ -75,7 +75,7 @@ func (n *seq2seq) Build(s Shape, _ bool) (*Built, error) {
 	_, x := n.decoder.add(f, g.IntInput(FeedDecoder, s.B, s.S), source)
 	out := n.logits(g, x)
 	g.Alias("logits", out)
-	return &Built{G: g, Output: out, Words: words}, g.Err()
+	return &Built{G: g, Output: out, Words: words, Head: n.logits, Last: x}, g.Err()
 }
 
 func (n *seq2seq) logits(g *graph.Graph, x graph.ID) graph.ID {

@@ -230,6 +230,23 @@ func init() {
 	}
 }
 
+func init() {
+	twins["take_row"] = func(_ any, in []tensor64, s []int) []float64 {
+		var out []float64
+		for b, r := range in[1].data {
+			out = append(out, in[0].data[(b*in[0].shape[1]+int(r))*s[2]:][:s[2]]...)
+		}
+		return out
+	}
+	twins["put_row"] = func(_ any, in []tensor64, s []int) []float64 {
+		out := make([]float64, graph.Size(s))
+		for i, v := range in[0].data {
+			out[(i/s[2]*s[1]+int(in[1].data[i/s[2]]))*s[2]+i%s[2]] = v
+		}
+		return out
+	}
+}
+
 // bucket64 follows the reference's text: _relative_position_bucket of modeling_t5.py.
 func bucket64(a *RelativeBias, relative int) int {
 	buckets, at := a.Buckets, 0
