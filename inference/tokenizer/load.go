@@ -140,15 +140,10 @@ func (p *pipeline) finish(list []addedToken, sum string) (*pipeline, error) {
 		return nil, err
 	}
 	p.added, p.digest, p.size = added, sum, len(vocab)
-	top := int32(-1)
-	for _, id := range vocab {
-		top = max(top, id)
-	}
-	p.names = make([]string, top+1)
-	for token, id := range vocab {
-		if old := p.names[id]; old == "" || token < old { // two tokens with one id: the same one on every run
-			p.names[id] = token
-		}
+	if b, ok := p.model.(*bpe); ok {
+		p.names = b.names
+	} else {
+		p.names = namesOf(vocab)
 	}
 	for _, a := range added.byID {
 		if _, known := vocab[a.Content]; !known {
@@ -157,6 +152,22 @@ func (p *pipeline) finish(list []addedToken, sum string) (*pipeline, error) {
 	}
 	p.special = p.specialIDs(nil)
 	return p, nil
+}
+
+// namesOf lists a vocabulary by id, "" for ids that nothing has. Of two tokens
+// with one id it takes the same one on every run.
+func namesOf(vocab map[string]int32) []string {
+	top := int32(-1)
+	for _, id := range vocab {
+		top = max(top, id)
+	}
+	names := make([]string, top+1)
+	for token, id := range vocab {
+		if old := names[id]; old == "" || token < old {
+			names[id] = token
+		}
+	}
+	return names
 }
 
 func digest(parts ...[]byte) string {

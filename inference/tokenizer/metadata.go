@@ -1,13 +1,12 @@
 package tokenizer
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"encoding/binary"
 	"fmt"
-	"io"
+	"math"
 	"slices"
-	"strconv"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Metadata is what a GGUF file says about itself; false for a key that is absent or of another kind. Lists are not changed.
@@ -52,13 +51,15 @@ func fromMetadata(m Metadata) (*pipeline, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: tokenizer.ggml.tokens is missing", ErrFormat)
 	}
-	list := make(map[string]int64, len(tokens))
-	for i := len(tokens) - 1; i >= 0; i-- { // the first of two equal tokens counts
-		list[tokens[i]] = int64(i)
+	if len(tokens) == 0 || len(tokens) > maxVocabulary {
+		return nil, fmt.Errorf("%w: a vocabulary of %d tokens (1 to %d are allowed)", ErrFormat, len(tokens), maxVocabulary)
 	}
-	vocab, err := checkVocabulary(list)
-	if err != nil {
-		return nil, err
+	vocab := make(map[string]int32, len(tokens))
+	for i := len(tokens) - 1; i >= 0; i-- { // the first of two equal tokens counts
+		if len(tokens[i]) > maxEntryBytes || !utf8.ValidString(tokens[i]) {
+			return nil, fmt.Errorf("%w: token %d is not UTF-8 or longer than %d bytes", ErrFormat, i, maxEntryBytes)
+		}
+		vocab[tokens[i]] = int32(i)
 	}
 	var p pipeline
 	if err := build(m, &p, vocab); err != nil {
@@ -144,21 +145,32 @@ func metadataSpecial(m Metadata, n int) SpecialIDs {
 
 // metadataDigest covers everything that decides about ids.
 func metadataDigest(m Metadata, kind string, tokens []string) string {
-	h := sha256.New()
-	text := func(s string) { io.WriteString(h, strconv.Itoa(len(s))+":"+s) }
+	var b []byte
+	number := func(n uint64) { b = binary.LittleEndian.AppendUint64(b, n) }
+	text := func(s string) {
+		number(uint64(len(s)))
+		b = append(b, s...)
+	}
 	text(kind)
 	pre, _ := m.String("tokenizer.ggml.pre")
 	text(pre)
 	merges, _ := m.Strings("tokenizer.ggml.merges")
 	for _, list := range [][]string{tokens, merges} {
-		text(strconv.Itoa(len(list)))
+		number(uint64(len(list)))
 		for _, s := range list {
 			text(s)
 		}
 	}
 	types, _ := m.Ints("tokenizer.ggml.token_type")
 	scores, _ := m.Floats("tokenizer.ggml.scores")
-	text(fmt.Sprint(types, scores))
+	number(uint64(len(types)))
+	for _, t := range types {
+		number(uint64(t))
+	}
+	number(uint64(len(scores)))
+	for _, s := range scores {
+		number(math.Float64bits(s))
+	}
 	for _, key := range []string{"add_bos_token", "add_eos_token", "add_space_prefix"} {
 		v, ok := m.Bool("tokenizer.ggml." + key)
 		text(fmt.Sprint(v, ok))
@@ -167,7 +179,7 @@ func metadataDigest(m Metadata, kind string, tokens []string) string {
 		v, ok := m.Int("tokenizer.ggml." + key + "_token_id")
 		text(fmt.Sprint(v, ok))
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return digest(b)
 }
 
 // words are the patterns that split a text before byte-level BPE, one after another, by tokenizer.ggml.pre.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 func init() { models.register("BPE", parseBPE) }
@@ -13,7 +14,7 @@ func init() { models.register("BPE", parseBPE) }
 // rank first, of equal ones the leftmost. n log n in the word.
 type bpe struct {
 	vocab  map[string]int32
-	names  map[int32]string
+	names  []string       // by id
 	single map[rune]int32 // tokens of one character, without prefix and suffix
 	merges map[pair]merge
 	prefix string // of every character but the first
@@ -131,14 +132,11 @@ func (m *bpe) addMerges(list []mergePair) error {
 
 // index prepares the tables that tokenize reads.
 func (m *bpe) index() {
-	m.names = make(map[int32]string, len(m.vocab))
+	m.names = namesOf(m.vocab)
 	m.single = map[rune]int32{}
 	for token, id := range m.vocab {
-		if old, twice := m.names[id]; !twice || token < old {
-			m.names[id] = token
-		}
-		if chars := []rune(token); len(token) <= 4 && len(chars) == 1 {
-			m.single[chars[0]] = id
+		if r, n := utf8.DecodeRuneInString(token); n > 0 && n == len(token) {
+			m.single[r] = id
 		}
 	}
 }
