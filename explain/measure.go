@@ -153,7 +153,7 @@ func removeTokens(p *Problem, units []int, mode string, set []int) inference.Exa
 		for _, u := range set {
 			ids[units[u]] = id
 		}
-		return inference.Example{IDs: ids, Types: types}
+		return inference.Example{IDs: ids, Types: types, Decoder: p.Example.Decoder}
 	}
 	drop := make([]bool, len(ids))
 	for _, u := range set {
@@ -176,7 +176,7 @@ func removeTokens(p *Problem, units []int, mode string, set []int) inference.Exa
 	if types != nil {
 		types = types[:n]
 	}
-	return inference.Example{IDs: ids[:n], Types: types}
+	return inference.Example{IDs: ids[:n], Types: types, Decoder: p.Example.Decoder}
 }
 
 // patchGrid is the number of patches along the shorter side of a picture that figures remove.

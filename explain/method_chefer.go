@@ -21,6 +21,9 @@ func init() {
 }
 
 func runChefer(ctx context.Context, p *Problem) (*Attribution, error) {
+	if len(p.Info.Taps.CrossAttentions) > 0 {
+		return runCheferAcross(ctx, p)
+	}
 	a, err := p.attentions(ctx, true)
 	if err != nil {
 		return nil, err

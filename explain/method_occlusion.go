@@ -240,7 +240,7 @@ func (p *Problem) masked(m mask, embeddings []float32) (inference.Example, bool)
 			changed = changed || ids[u] != p.Baseline.IDs[u]
 			ids[u] = p.Baseline.IDs[u]
 		}
-		return inference.Example{IDs: ids, Types: p.Example.Types}, changed
+		return inference.Example{IDs: ids, Types: p.Example.Types, Decoder: p.Example.Decoder}, changed
 	}
 	point := slices.Clone(embeddings)
 	d := len(point) / len(p.Example.IDs)

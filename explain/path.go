@@ -19,6 +19,7 @@ type Given struct {
 	Pick      []int       // the baseline of each sample
 	Groups    [][]int     // players: the units of each group
 	Masks     [][]bool    // coalitions of the groups: true is present
+	KeepNaN   bool        // relevance across: 0/0 stays, as in the published code, and wipes the update
 }
 
 // embedded is the differentiated input: the picture, or the word embeddings, which the model looks up.

@@ -53,6 +53,7 @@ type Attribution struct {
 	Layer          string
 	Attention      *inference.Tensor // (L,H,T,T)
 	Matrix         []float64         // (T,T), rollout and chefer with Problem.Detail
+	Across         [][]float64       // chefer on an encoder-decoder with Problem.Detail: R_ss, R_tt, R_ts, the row of R_tt
 	Weights        []float64         // one per channel: class-activation methods that weigh channels
 	Grid           *Grid             // methods on inner values: layer by layer
 	Flips          []Flip            // counterfactuals: changes that were tried and turned the answer
@@ -90,7 +91,7 @@ func (p *Problem) at(point []float32) inference.Example {
 	if p.image() {
 		return inference.Example{Pixels: point, Shape: p.Example.Shape}
 	}
-	return inference.Example{IDs: p.Example.IDs, Types: p.Example.Types, Embeddings: point}
+	return inference.Example{IDs: p.Example.IDs, Types: p.Example.Types, Decoder: p.Example.Decoder, Embeddings: point}
 }
 
 // baselineExample is the example at the baseline.
@@ -99,7 +100,7 @@ func (p *Problem) baselineExample() inference.Example {
 	case p.image():
 		return p.at(p.Baseline.Pixels)
 	case p.Baseline.IDs != nil:
-		return inference.Example{IDs: p.Baseline.IDs, Types: p.Example.Types}
+		return inference.Example{IDs: p.Baseline.IDs, Types: p.Example.Types, Decoder: p.Example.Decoder}
 	}
 	return p.at(p.Baseline.Embeddings)
 }

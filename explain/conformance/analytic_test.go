@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -203,6 +204,11 @@ func TestToyBERT(t *testing.T) {
 	all := problem()
 	all.Baseline.IDs = make([]int32, 4)
 	set("Occlusion/token -> id 0, logit", run(all, "occlusion", nil).Values)
+	shapley := problem()
+	shapley.Baseline.IDs = make([]int32, 4)
+	shapley.Given = &explain.Given{Groups: [][]int{{0}, {1}, {2}, {3}}}
+	set("ShapleyValues/all-PAD baseline, exact", run(shapley, "shapley", nil).Values)
+	noisyRows(t, m, problem, run, set)
 	set("comprehensiveness/sufficiency/IG order, softmax prob, delete, k=1: comp, suff", removal("delete", 0.5))
 	set("comprehensiveness/sufficiency/delete, k=2: comp, suff", removal("delete", 1))
 	set("comprehensiveness/sufficiency/mask with id 0, k=1: comp, suff", removal("pad", 0.5))
@@ -229,4 +235,59 @@ func TestToyBERT(t *testing.T) {
 	for key := range got {
 		t.Errorf("the table has no row %s", key)
 	}
+}
+
+// noisyRows holds infidelity and sensitivity with noise from the recurrence.
+func noisyRows(t *testing.T, m *inference.Model, problem func() *explain.Problem, run func(*explain.Problem, string, map[string]any) *explain.Attribution, set func(string, []float64)) {
+	t.Helper()
+	p := problem()
+	tap := m.Info().Taps.Embeddings
+	out, err := m.Run(context.Background(), []inference.Example{p.Example}, inference.RunSpec{Taps: []string{tap}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := out[0].Taps[tap].Data
+	const n = 10
+	var perturbation, noise []float32
+	for j := range n {
+		perturbation = append(perturbation, recurrence(90+j, len(x), 0.1)...)
+		noise = append(noise, recurrence(70+j, len(x), 0.04)...)
+	}
+	target := p.Target
+	batch := []inference.Example{p.Example}
+	for i := range n {
+		batch = append(batch, at(p, moved(x, widen(perturbation[i*len(x):(i+1)*len(x)]), -1)))
+	}
+	if out, err = m.Run(context.Background(), batch, inference.RunSpec{Target: &target}); err != nil {
+		t.Fatal(err)
+	}
+	local := problem()
+	local.Local = true
+	gl50 := map[string]any{"profile": "captum"}
+	gradient, ig := run(problem(), "saliency", nil).Detail, run(local, "integrated-gradients", gl50).Detail
+	terms := func(a []float64, normalised bool) []float64 {
+		products, drops := make([]float64, n), make([]float64, n)
+		for i := range n {
+			drops[i] = out[0].Value - out[i+1].Value
+			for k := range x {
+				products[i] += a[k] * float64(perturbation[i*len(x)+k])
+			}
+		}
+		return []float64{metric.Mean(metric.Infidelity(products, drops, normalised))}
+	}
+	set("infidelity/plain gradient", terms(gradient, false))
+	set("infidelity/IG without (x-b) factor", terms(ig, false))
+	set("infidelity/IG without (x-b) factor, normalised", terms(ig, true))
+	largest := func(method string, params map[string]any) []float64 {
+		first := run(problem(), method, params).Detail
+		var others [][]float64
+		for i := range n {
+			q := problem()
+			q.Example = at(q, moved(x, widen(noise[i*len(x):(i+1)*len(x)]), 1))
+			others = append(others, run(q, method, params).Detail)
+		}
+		return []float64{slices.Max(metric.Changes(first, others))}
+	}
+	set("sensitivity_max/signed gradient", largest("saliency", nil))
+	set("sensitivity_max/IG gl50, baseline fixed", largest("integrated-gradients", gl50))
 }

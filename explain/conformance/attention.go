@@ -3,6 +3,8 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"vitrine/explain"
 	"vitrine/inference"
@@ -25,6 +27,9 @@ func compareAttention(ctx context.Context, s *subject) error {
 		return unsupported("the model has no attention")
 	}
 	p := s.problems[0]
+	if s.info.Taps.CrossAttentions != nil {
+		return s.attentionAcross(ctx, p)
+	}
 	list, err := s.each(ctx, "attention", nil)
 	if err != nil {
 		return err
@@ -43,11 +48,51 @@ func compareAttention(ctx context.Context, s *subject) error {
 	return nil
 }
 
+// attentionAcross holds the three kinds of attention of an encoder-decoder, with their gradients.
+func (s *subject) attentionAcross(ctx context.Context, p *explain.Problem) error {
+	t := s.info.Taps
+	all := slices.Concat(t.Attentions, t.DecoderAttentions, t.CrossAttentions)
+	target := p.Target
+	out, err := s.model.Run(ctx, []inference.Example{p.Example}, inference.RunSpec{Target: &target, Taps: all, Wrt: all})
+	if err != nil {
+		return err
+	}
+	for kind, names := range map[string][]string{"encoder": t.Attentions, "decoder": t.DecoderAttentions, "cross": t.CrossAttentions} {
+		for i, name := range names {
+			s.compare(fmt.Sprintf("%s.%d", kind, i), [][]float64{widen(out[0].Taps[name].Data)})
+			s.compare(fmt.Sprintf("grad.%s.%d", kind, i), [][]float64{widen(out[0].Grads[name].Data)})
+		}
+	}
+	return nil
+}
+
+// compareAcross holds the relevance of an encoder-decoder. References marked as compatible keep the published code's 0/0,
+// which wipes updates: they are compared with what keeps it.
+func (s *subject) compareAcross(ctx context.Context) error {
+	s.problems[0].Given = &explain.Given{KeepNaN: s.c.Profile == compatibility}
+	list, err := s.each(ctx, "chefer", nil)
+	if err != nil {
+		return err
+	}
+	a := list[0]
+	for i, what := range []string{"R_ss", "R_tt", "R_ts", "row_target"} {
+		s.compare(what, [][]float64{a.Across[i]})
+	}
+	s.compare("row_source", [][]float64{a.Values})
+	return nil
+}
+
 // compareRow holds a matrix of relevance and one row of it.
 func compareRow(method string) runner {
 	return func(ctx context.Context, s *subject) error {
 		if len(s.problems) != 1 {
 			return unsupported("attention of a batch")
+		}
+		if s.info.Taps.CrossAttentions != nil {
+			s.problems[0].Bare = true // these folders name no padding token
+			if method == "chefer" {
+				return s.compareAcross(ctx)
+			}
 		}
 		row := 0
 		s.c.param("row", &row)
@@ -66,6 +111,15 @@ func compareRow(method string) runner {
 }
 
 func compareValueZeroing(ctx context.Context, s *subject) error {
+	// the references read a layer's own output, which in some families a final norm follows
+	for _, own := range []string{"model.layers."} {
+		taps := slices.Clone(s.info.Taps.Hidden)
+		last := own + strconv.Itoa(len(taps)-2)
+		if _, err := s.model.Run(ctx, []inference.Example{s.problems[0].Example}, inference.RunSpec{Taps: []string{last}}); err == nil {
+			taps[len(taps)-1] = last
+			s.problems[0].Info.Taps.Hidden = taps
+		}
+	}
 	list, err := s.each(ctx, "value-zeroing", nil)
 	if err != nil {
 		return err

@@ -60,6 +60,9 @@ type goldenInput struct {
 	// Features are rows of numbers for a chain of plain layers.
 	Features *tensorRef `json:"features"`
 	Row      *int       `json:"row"`
+	Prompt   int        `json:"prompt_length"`
+	// Decoder is what an encoder-decoder has written so far.
+	Decoder [][]int32 `json:"decoder_input_ids"`
 }
 
 type goldenTarget struct {
@@ -73,6 +76,7 @@ type goldenBaseline struct {
 	IDs    [][]int32   `json:"input_ids"`
 	Tensor string      `json:"tensor"`
 	Either [][]float64 `json:"tensor_or_ids"`
+	Value  *float32    `json:"value"` // of every number of the embedding
 }
 
 // folder is an opened golden folder.

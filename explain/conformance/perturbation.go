@@ -35,7 +35,10 @@ func compareOcclusion(ctx context.Context, s *subject) error {
 func (s *subject) textWindows(params map[string]any) error {
 	var window, stride int
 	var id int32
-	if !s.c.param("window", &window) || !s.c.param("stride", &stride) || !s.c.param("replacement_id", &id) {
+	if !s.c.param("stride", &stride) {
+		stride = 1
+	}
+	if !s.c.param("window", &window) || !s.c.param("replacement_id", &id) {
 		return unsupported("windows of this kind")
 	}
 	params["window"], params["stride"] = window, stride

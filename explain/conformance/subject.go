@@ -80,6 +80,9 @@ func (s *subject) addText(row int) error {
 	if len(keep) == 0 {
 		return fmt.Errorf("conformance: row %d has no real position: %w", row, inference.ErrModel)
 	}
+	if row < len(in.Decoder) {
+		p.Example.Decoder = in.Decoder[row]
+	}
 	s.keep = append(s.keep, keep)
 	s.problems = append(s.problems, p)
 	return nil
@@ -173,6 +176,8 @@ func (s *subject) setBaseline(p *explain.Problem, row int) error {
 			}
 			p.Baseline.IDs = append(p.Baseline.IDs, b.IDs[row][t])
 		}
+	case b != nil && b.Value != nil:
+		p.Baseline = explain.Baseline{Name: "constant", Embeddings: slices.Repeat([]float32{*b.Value}, len(p.Example.IDs)*s.info.Hidden)}
 	case b != nil && b.Name == "zero word embedding":
 		p.Baseline = explain.Baseline{Name: "zero", Embeddings: make([]float32, len(p.Example.IDs)*s.info.Hidden)}
 	case b != nil:
