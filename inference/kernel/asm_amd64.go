@@ -143,6 +143,15 @@ func gelutanh_avx2(n int, dst, a *float32)
 func gelutanhgrad_avx2(n int, dst, a, b *float32)
 
 //go:noescape
+func tanhgrad_avx2(n int, dst, a, b *float32)
+
+//go:noescape
+func sigmoidgrad_avx2(n int, dst, a, b *float32)
+
+//go:noescape
+func erfgrad_avx2(n int, dst, a, b *float32)
+
+//go:noescape
 func norm_avx2(n int, dst, a, b, c *float32, s, t float32)
 
 //go:noescape
@@ -390,6 +399,15 @@ func gelutanh_avx512(n int, dst, a *float32)
 
 //go:noescape
 func gelutanhgrad_avx512(n int, dst, a, b *float32)
+
+//go:noescape
+func tanhgrad_avx512(n int, dst, a, b *float32)
+
+//go:noescape
+func sigmoidgrad_avx512(n int, dst, a, b *float32)
+
+//go:noescape
+func erfgrad_avx512(n int, dst, a, b *float32)
 
 //go:noescape
 func norm_avx512(n int, dst, a, b, c *float32, s, t float32)

@@ -101,6 +101,15 @@ func gelutanh_neon(n int, dst, a *float32)
 func gelutanhgrad_neon(n int, dst, a, b *float32)
 
 //go:noescape
+func tanhgrad_neon(n int, dst, a, b *float32)
+
+//go:noescape
+func sigmoidgrad_neon(n int, dst, a, b *float32)
+
+//go:noescape
+func erfgrad_neon(n int, dst, a, b *float32)
+
+//go:noescape
 func norm_neon(n int, dst, a, b, c *float32, s, t float32)
 
 //go:noescape

@@ -41,23 +41,23 @@ func siluGrad1(dy, x float32) float32 {
 // TanhGrad is dy·(1-y²) from the output y.
 func TanhGrad(dst, dy, y []float32) {
 	same3(len(dst), len(dy), len(y))
-	for i, v := range y {
-		dst[i] = dy[i] * FMA(-v, v, 1)
-	}
+	current.Load().tanhgrad(dst, dy, y)
 }
 
 // SigmoidGrad is dy·y·(1-y) from the output y.
 func SigmoidGrad(dst, dy, y []float32) {
 	same3(len(dst), len(dy), len(y))
-	for i, v := range y {
-		dst[i] = dy[i] * float32(v*(1-v))
-	}
+	current.Load().sigmoidgrad(dst, dy, y)
 }
 
 // ErfGrad is dy·2/√π·e^(-x²).
 func ErfGrad(dst, dy, x []float32) {
 	same3(len(dst), len(dy), len(x))
-	for i, v := range x {
-		dst[i] = dy[i] * float32(1.1283791670955126*exp1(-float32(v*v)))
-	}
+	current.Load().erfgrad(dst, dy, x)
 }
+
+func tanhGrad1(dy, y float32) float32 { return dy * FMA(-y, y, 1) }
+
+func sigmoidGrad1(dy, y float32) float32 { return dy * float32(y*(1-y)) }
+
+func erfGrad1(dy, x float32) float32 { return dy * float32(poly.TwoOverSqrtPi*exp1(-float32(x*x))) }

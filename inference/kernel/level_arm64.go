@@ -22,6 +22,7 @@ func neonTable() *table {
 	t.erf, t.tanh, t.sigmoid, t.log = asm1(erf_neon), asm1(tanh_neon), asm1(sigmoid_neon), asm1(log_neon)
 	t.silu, t.gelu, t.gelutanh = asm1(silu_neon), asm1(gelu_neon), asm1(gelutanh_neon)
 	t.silugrad, t.gelugrad, t.gelutanhgrad = asm2(silugrad_neon), asm2(gelugrad_neon), asm2(gelutanhgrad_neon)
+	t.tanhgrad, t.sigmoidgrad, t.erfgrad = asm2(tanhgrad_neon), asm2(sigmoidgrad_neon), asm2(erfgrad_neon)
 	t.sum, t.dot, t.squares, t.max = asmSum(sum_neon), asmDot(dot_neon), asmSquares(squares_neon), asmMax(max_neon)
 	return t
 }

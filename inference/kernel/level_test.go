@@ -36,6 +36,9 @@ func outputs(t *table, a, b, c []float32, s, u, v float32) map[string][]float32 
 		f(d)
 		out[name] = d
 	}
+	row("tanhgrad", func(d []float32) { t.tanhgrad(d, a, b) })
+	row("sigmoidgrad", func(d []float32) { t.sigmoidgrad(d, a, b) })
+	row("erfgrad", func(d []float32) { t.erfgrad(d, a, b) })
 	row("larger", func(d []float32) { t.larger(d, a, b) })
 	row("log", func(d []float32) { t.log(d, a) })
 	row("softmax", func(d []float32) { t.softmax(d, a, s) })

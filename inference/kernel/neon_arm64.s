@@ -90,41 +90,43 @@ DATA neon_constants<>+656(SB)/8, $0x3f4c422a3f4c422a
 DATA neon_constants<>+664(SB)/8, $0x3f4c422a3f4c422a
 DATA neon_constants<>+672(SB)/8, $0x3ddb33b63ddb33b6
 DATA neon_constants<>+680(SB)/8, $0x3ddb33b63ddb33b6
-DATA neon_constants<>+688(SB)/8, $0x4b0000004b000000
-DATA neon_constants<>+696(SB)/8, $0x4b0000004b000000
-DATA neon_constants<>+704(SB)/8, $0x0080000000800000
-DATA neon_constants<>+712(SB)/8, $0x0080000000800000
-DATA neon_constants<>+720(SB)/8, $0xc1b80000c1b80000
-DATA neon_constants<>+728(SB)/8, $0xc1b80000c1b80000
-DATA neon_constants<>+736(SB)/8, $0x3f2aaaab3f2aaaab
-DATA neon_constants<>+744(SB)/8, $0x3f2aaaab3f2aaaab
-DATA neon_constants<>+752(SB)/8, $0xff800000ff800000
-DATA neon_constants<>+760(SB)/8, $0xff800000ff800000
-DATA neon_constants<>+768(SB)/8, $0x3400000034000000
-DATA neon_constants<>+776(SB)/8, $0x3400000034000000
-DATA neon_constants<>+784(SB)/8, $0xbe057000be057000
-DATA neon_constants<>+792(SB)/8, $0xbe057000be057000
-DATA neon_constants<>+800(SB)/8, $0xbdf8cc59bdf8cc59
-DATA neon_constants<>+808(SB)/8, $0xbdf8cc59bdf8cc59
-DATA neon_constants<>+816(SB)/8, $0xbe2ad9b6be2ad9b6
-DATA neon_constants<>+824(SB)/8, $0xbe2ad9b6be2ad9b6
-DATA neon_constants<>+832(SB)/8, $0xbe7fff01be7fff01
-DATA neon_constants<>+840(SB)/8, $0xbe7fff01be7fff01
-DATA neon_constants<>+848(SB)/8, $0x3e1040003e104000
-DATA neon_constants<>+856(SB)/8, $0x3e1040003e104000
-DATA neon_constants<>+864(SB)/8, $0x3e0f2ba03e0f2ba0
-DATA neon_constants<>+872(SB)/8, $0x3e0f2ba03e0f2ba0
-DATA neon_constants<>+880(SB)/8, $0x3e4cec593e4cec59
-DATA neon_constants<>+888(SB)/8, $0x3e4cec593e4cec59
-DATA neon_constants<>+896(SB)/8, $0x3eaaaa7d3eaaaa7d
-DATA neon_constants<>+904(SB)/8, $0x3eaaaa7d3eaaaa7d
-DATA neon_constants<>+912(SB)/8, $0x3f3172183f317218
-DATA neon_constants<>+920(SB)/8, $0x3f3172183f317218
-DATA neon_constants<>+928(SB)/8, $0x7fc000007fc00000
-DATA neon_constants<>+936(SB)/8, $0x7fc000007fc00000
-DATA neon_constants<>+944(SB)/8, $0x7f7fffff7f7fffff
-DATA neon_constants<>+952(SB)/8, $0x7f7fffff7f7fffff
-GLOBL neon_constants<>(SB), RODATA|NOPTR, $960
+DATA neon_constants<>+688(SB)/8, $0x3f906ebb3f906ebb
+DATA neon_constants<>+696(SB)/8, $0x3f906ebb3f906ebb
+DATA neon_constants<>+704(SB)/8, $0x4b0000004b000000
+DATA neon_constants<>+712(SB)/8, $0x4b0000004b000000
+DATA neon_constants<>+720(SB)/8, $0x0080000000800000
+DATA neon_constants<>+728(SB)/8, $0x0080000000800000
+DATA neon_constants<>+736(SB)/8, $0xc1b80000c1b80000
+DATA neon_constants<>+744(SB)/8, $0xc1b80000c1b80000
+DATA neon_constants<>+752(SB)/8, $0x3f2aaaab3f2aaaab
+DATA neon_constants<>+760(SB)/8, $0x3f2aaaab3f2aaaab
+DATA neon_constants<>+768(SB)/8, $0xff800000ff800000
+DATA neon_constants<>+776(SB)/8, $0xff800000ff800000
+DATA neon_constants<>+784(SB)/8, $0x3400000034000000
+DATA neon_constants<>+792(SB)/8, $0x3400000034000000
+DATA neon_constants<>+800(SB)/8, $0xbe057000be057000
+DATA neon_constants<>+808(SB)/8, $0xbe057000be057000
+DATA neon_constants<>+816(SB)/8, $0xbdf8cc59bdf8cc59
+DATA neon_constants<>+824(SB)/8, $0xbdf8cc59bdf8cc59
+DATA neon_constants<>+832(SB)/8, $0xbe2ad9b6be2ad9b6
+DATA neon_constants<>+840(SB)/8, $0xbe2ad9b6be2ad9b6
+DATA neon_constants<>+848(SB)/8, $0xbe7fff01be7fff01
+DATA neon_constants<>+856(SB)/8, $0xbe7fff01be7fff01
+DATA neon_constants<>+864(SB)/8, $0x3e1040003e104000
+DATA neon_constants<>+872(SB)/8, $0x3e1040003e104000
+DATA neon_constants<>+880(SB)/8, $0x3e0f2ba03e0f2ba0
+DATA neon_constants<>+888(SB)/8, $0x3e0f2ba03e0f2ba0
+DATA neon_constants<>+896(SB)/8, $0x3e4cec593e4cec59
+DATA neon_constants<>+904(SB)/8, $0x3e4cec593e4cec59
+DATA neon_constants<>+912(SB)/8, $0x3eaaaa7d3eaaaa7d
+DATA neon_constants<>+920(SB)/8, $0x3eaaaa7d3eaaaa7d
+DATA neon_constants<>+928(SB)/8, $0x3f3172183f317218
+DATA neon_constants<>+936(SB)/8, $0x3f3172183f317218
+DATA neon_constants<>+944(SB)/8, $0x7fc000007fc00000
+DATA neon_constants<>+952(SB)/8, $0x7fc000007fc00000
+DATA neon_constants<>+960(SB)/8, $0x7f7fffff7f7fffff
+DATA neon_constants<>+968(SB)/8, $0x7f7fffff7f7fffff
+GLOBL neon_constants<>(SB), RODATA|NOPTR, $976
 
 DATA neon_tail<>+0(SB)/8, $0xffffffffffffffff
 DATA neon_tail<>+8(SB)/8, $0xffffffffffffffff
@@ -4709,6 +4711,235 @@ partial:
 done:
 	RET
 
+// func tanhgrad_neon(n int, dst, a, b *float32)
+TEXT ·tanhgrad_neon(SB), NOSPLIT, $0-32
+	MOVD n+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD $neon_constants<>(SB), R9
+	CMP $4, R0
+	BLT tail
+loop:
+	VLD1.P 16(R2), [V0.S4]
+	VLD1.P 16(R3), [V1.S4]
+	FMOVQ 176(R9), F2
+	VFMLS V1.S4, V1.S4, V2.S4
+	WORD $0x6e22dc00 // FMUL V0.4S, V0.4S, V2.4S
+	VST1.P [V0.S4], 16(R1)
+	SUB $4, R0
+	CMP $4, R0
+	BGE loop
+tail:
+	CBZ R0, done
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VLD1.P 4(R2), V0.S[0]
+	VLD1.P 4(R3), V1.S[0]
+	CMP $2, R0
+	BLT partial
+	VLD1.P 4(R2), V0.S[1]
+	VLD1.P 4(R3), V1.S[1]
+	CMP $3, R0
+	BLT partial
+	VLD1.P 4(R2), V0.S[2]
+	VLD1.P 4(R3), V1.S[2]
+partial:
+	FMOVQ 176(R9), F2
+	VFMLS V1.S4, V1.S4, V2.S4
+	WORD $0x6e22dc00 // FMUL V0.4S, V0.4S, V2.4S
+	VST1.P V0.S[0], 4(R1)
+	CMP $2, R0
+	BLT done
+	VST1.P V0.S[1], 4(R1)
+	CMP $3, R0
+	BLT done
+	VST1.P V0.S[2], 4(R1)
+done:
+	RET
+
+// func sigmoidgrad_neon(n int, dst, a, b *float32)
+TEXT ·sigmoidgrad_neon(SB), NOSPLIT, $0-32
+	MOVD n+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD $neon_constants<>(SB), R9
+	CMP $4, R0
+	BLT tail
+loop:
+	VLD1.P 16(R2), [V0.S4]
+	VLD1.P 16(R3), [V1.S4]
+	FMOVQ 176(R9), F2
+	WORD $0x4ea1d442 // FSUB V2.4S, V2.4S, V1.4S
+	WORD $0x6e22dc22 // FMUL V2.4S, V1.4S, V2.4S
+	WORD $0x6e22dc00 // FMUL V0.4S, V0.4S, V2.4S
+	VST1.P [V0.S4], 16(R1)
+	SUB $4, R0
+	CMP $4, R0
+	BGE loop
+tail:
+	CBZ R0, done
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VLD1.P 4(R2), V0.S[0]
+	VLD1.P 4(R3), V1.S[0]
+	CMP $2, R0
+	BLT partial
+	VLD1.P 4(R2), V0.S[1]
+	VLD1.P 4(R3), V1.S[1]
+	CMP $3, R0
+	BLT partial
+	VLD1.P 4(R2), V0.S[2]
+	VLD1.P 4(R3), V1.S[2]
+partial:
+	FMOVQ 176(R9), F2
+	WORD $0x4ea1d442 // FSUB V2.4S, V2.4S, V1.4S
+	WORD $0x6e22dc22 // FMUL V2.4S, V1.4S, V2.4S
+	WORD $0x6e22dc00 // FMUL V0.4S, V0.4S, V2.4S
+	VST1.P V0.S[0], 4(R1)
+	CMP $2, R0
+	BLT done
+	VST1.P V0.S[1], 4(R1)
+	CMP $3, R0
+	BLT done
+	VST1.P V0.S[2], 4(R1)
+done:
+	RET
+
+// func erfgrad_neon(n int, dst, a, b *float32)
+TEXT ·erfgrad_neon(SB), NOSPLIT, $0-32
+	MOVD n+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD a+16(FP), R2
+	MOVD b+24(FP), R3
+	MOVD $neon_constants<>(SB), R9
+	CMP $4, R0
+	BLT tail
+loop:
+	VLD1.P 16(R2), [V0.S4]
+	VLD1.P 16(R3), [V1.S4]
+	WORD $0x6e21dc21 // FMUL V1.4S, V1.4S, V1.4S
+	FMOVQ 432(R9), F31
+	VEOR V31.B16, V1.B16, V1.B16
+	FMOVQ 0(R9), F3
+	WORD $0x6ea1e47e // FCMGT V30.4S, V3.4S, V1.4S
+	VBIT V30.B16, V3.B16, V1.B16
+	FMOVQ 16(R9), F3
+	WORD $0x6ea3e43e // FCMGT V30.4S, V1.4S, V3.4S
+	VBIT V30.B16, V3.B16, V1.B16
+	FMOVQ 32(R9), F2
+	FMOVQ 48(R9), F31
+	VFMLA V31.S4, V1.S4, V2.S4
+	FMOVQ 32(R9), F31
+	WORD $0x4ebfd443 // FSUB V3.4S, V2.4S, V31.4S
+	FMOVQ 64(R9), F31
+	VFMLA V31.S4, V3.S4, V1.S4
+	FMOVQ 80(R9), F31
+	VFMLA V31.S4, V3.S4, V1.S4
+	FMOVQ 96(R9), F4
+	FMOVQ 112(R9), F31
+	VFMLA V1.S4, V4.S4, V31.S4
+	FMOVQ 128(R9), F4
+	VFMLA V1.S4, V31.S4, V4.S4
+	FMOVQ 144(R9), F31
+	VFMLA V1.S4, V4.S4, V31.S4
+	FMOVQ 160(R9), F4
+	VFMLA V1.S4, V31.S4, V4.S4
+	FMOVQ 176(R9), F31
+	VFMLA V1.S4, V4.S4, V31.S4
+	FMOVQ 176(R9), F4
+	VFMLA V1.S4, V31.S4, V4.S4
+	FMOVQ 32(R9), F31
+	VSUB V31.S4, V2.S4, V2.S4
+	WORD $0x4f3f0443 // SSHR V3.4S, V2.4S, #1
+	VSUB V3.S4, V2.S4, V2.S4
+	FMOVQ 192(R9), F31
+	VADD V31.S4, V3.S4, V3.S4
+	VSHL $23, V3.S4, V3.S4
+	WORD $0x6e23dc84 // FMUL V4.4S, V4.4S, V3.4S
+	FMOVQ 192(R9), F31
+	VADD V31.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc84 // FMUL V4.4S, V4.4S, V2.4S
+	FMOVQ 688(R9), F31
+	WORD $0x6e3fdc84 // FMUL V4.4S, V4.4S, V31.4S
+	WORD $0x6e24dc00 // FMUL V0.4S, V0.4S, V4.4S
+	VST1.P [V0.S4], 16(R1)
+	SUB $4, R0
+	CMP $4, R0
+	BGE loop
+tail:
+	CBZ R0, done
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VLD1.P 4(R2), V0.S[0]
+	VLD1.P 4(R3), V1.S[0]
+	CMP $2, R0
+	BLT partial
+	VLD1.P 4(R2), V0.S[1]
+	VLD1.P 4(R3), V1.S[1]
+	CMP $3, R0
+	BLT partial
+	VLD1.P 4(R2), V0.S[2]
+	VLD1.P 4(R3), V1.S[2]
+partial:
+	WORD $0x6e21dc21 // FMUL V1.4S, V1.4S, V1.4S
+	FMOVQ 432(R9), F31
+	VEOR V31.B16, V1.B16, V1.B16
+	FMOVQ 0(R9), F3
+	WORD $0x6ea1e47e // FCMGT V30.4S, V3.4S, V1.4S
+	VBIT V30.B16, V3.B16, V1.B16
+	FMOVQ 16(R9), F3
+	WORD $0x6ea3e43e // FCMGT V30.4S, V1.4S, V3.4S
+	VBIT V30.B16, V3.B16, V1.B16
+	FMOVQ 32(R9), F2
+	FMOVQ 48(R9), F31
+	VFMLA V31.S4, V1.S4, V2.S4
+	FMOVQ 32(R9), F31
+	WORD $0x4ebfd443 // FSUB V3.4S, V2.4S, V31.4S
+	FMOVQ 64(R9), F31
+	VFMLA V31.S4, V3.S4, V1.S4
+	FMOVQ 80(R9), F31
+	VFMLA V31.S4, V3.S4, V1.S4
+	FMOVQ 96(R9), F4
+	FMOVQ 112(R9), F31
+	VFMLA V1.S4, V4.S4, V31.S4
+	FMOVQ 128(R9), F4
+	VFMLA V1.S4, V31.S4, V4.S4
+	FMOVQ 144(R9), F31
+	VFMLA V1.S4, V4.S4, V31.S4
+	FMOVQ 160(R9), F4
+	VFMLA V1.S4, V31.S4, V4.S4
+	FMOVQ 176(R9), F31
+	VFMLA V1.S4, V4.S4, V31.S4
+	FMOVQ 176(R9), F4
+	VFMLA V1.S4, V31.S4, V4.S4
+	FMOVQ 32(R9), F31
+	VSUB V31.S4, V2.S4, V2.S4
+	WORD $0x4f3f0443 // SSHR V3.4S, V2.4S, #1
+	VSUB V3.S4, V2.S4, V2.S4
+	FMOVQ 192(R9), F31
+	VADD V31.S4, V3.S4, V3.S4
+	VSHL $23, V3.S4, V3.S4
+	WORD $0x6e23dc84 // FMUL V4.4S, V4.4S, V3.4S
+	FMOVQ 192(R9), F31
+	VADD V31.S4, V2.S4, V2.S4
+	VSHL $23, V2.S4, V2.S4
+	WORD $0x6e22dc84 // FMUL V4.4S, V4.4S, V2.4S
+	FMOVQ 688(R9), F31
+	WORD $0x6e3fdc84 // FMUL V4.4S, V4.4S, V31.4S
+	WORD $0x6e24dc00 // FMUL V0.4S, V0.4S, V4.4S
+	VST1.P V0.S[0], 4(R1)
+	CMP $2, R0
+	BLT done
+	VST1.P V0.S[1], 4(R1)
+	CMP $3, R0
+	BLT done
+	VST1.P V0.S[2], 4(R1)
+done:
+	RET
+
 // func norm_neon(n int, dst, a, b, c *float32, s, t float32)
 TEXT ·norm_neon(SB), NOSPLIT, $0-48
 	MOVD n+0(FP), R0
@@ -4926,56 +5157,56 @@ TEXT ·log_neon(SB), NOSPLIT, $0-24
 loop:
 	VLD1.P 16(R2), [V0.S4]
 	VEOR V8.B16, V8.B16, V8.B16
-	FMOVQ 688(R9), F6
+	FMOVQ 704(R9), F6
 	WORD $0x6e20dcc6 // FMUL V6.4S, V6.4S, V0.4S
-	FMOVQ 704(R9), F31
+	FMOVQ 720(R9), F31
 	WORD $0x6ea0e7e7 // FCMGT V7.4S, V31.4S, V0.4S
 	VMOV V0.B16, V1.B16
 	VBIT V7.B16, V6.B16, V1.B16
-	FMOVQ 720(R9), F6
-	FMOVQ 704(R9), F31
+	FMOVQ 736(R9), F6
+	FMOVQ 720(R9), F31
 	WORD $0x6ea0e7e7 // FCMGT V7.4S, V31.4S, V0.4S
 	VMOV V8.B16, V2.B16
 	VBIT V7.B16, V6.B16, V2.B16
-	FMOVQ 736(R9), F31
-	VSUB V31.S4, V1.S4, V3.S4
 	FMOVQ 752(R9), F31
+	VSUB V31.S4, V1.S4, V3.S4
+	FMOVQ 768(R9), F31
 	VAND V31.B16, V3.B16, V3.B16
 	VSUB V3.S4, V1.S4, V1.S4
 	FMOVQ 176(R9), F31
 	WORD $0x4ebfd421 // FSUB V1.4S, V1.4S, V31.4S
 	WORD $0x4e21d863 // SCVTF V3.4S, V3.4S
-	FMOVQ 768(R9), F31
+	FMOVQ 784(R9), F31
 	VFMLA V31.S4, V3.S4, V2.S4
 	WORD $0x6e21dc24 // FMUL V4.4S, V1.4S, V1.4S
-	FMOVQ 784(R9), F5
-	FMOVQ 800(R9), F31
+	FMOVQ 800(R9), F5
+	FMOVQ 816(R9), F31
 	VFMLA V4.S4, V5.S4, V31.S4
-	FMOVQ 816(R9), F5
+	FMOVQ 832(R9), F5
 	VFMLA V4.S4, V31.S4, V5.S4
-	FMOVQ 832(R9), F31
+	FMOVQ 848(R9), F31
 	VFMLA V4.S4, V5.S4, V31.S4
-	FMOVQ 848(R9), F6
-	FMOVQ 864(R9), F5
+	FMOVQ 864(R9), F6
+	FMOVQ 880(R9), F5
 	VFMLA V4.S4, V6.S4, V5.S4
-	FMOVQ 880(R9), F6
+	FMOVQ 896(R9), F6
 	VFMLA V4.S4, V5.S4, V6.S4
 	VFMLA V1.S4, V6.S4, V31.S4
-	FMOVQ 896(R9), F5
+	FMOVQ 912(R9), F5
 	VFMLA V1.S4, V31.S4, V5.S4
 	FMOVQ 608(R9), F31
 	VFMLA V1.S4, V5.S4, V31.S4
 	VMOV V1.B16, V5.B16
 	VFMLA V4.S4, V31.S4, V5.S4
-	FMOVQ 912(R9), F31
+	FMOVQ 928(R9), F31
 	VFMLA V31.S4, V2.S4, V5.S4
-	FMOVQ 928(R9), F6
+	FMOVQ 944(R9), F6
 	WORD $0x6ea0e507 // FCMGT V7.4S, V8.4S, V0.4S
 	VBIT V7.B16, V6.B16, V5.B16
-	FMOVQ 752(R9), F6
+	FMOVQ 768(R9), F6
 	WORD $0x4e28e407 // FCMEQ V7.4S, V0.4S, V8.4S
 	VBIT V7.B16, V6.B16, V5.B16
-	FMOVQ 944(R9), F31
+	FMOVQ 960(R9), F31
 	WORD $0x6ebfe407 // FCMGT V7.4S, V0.4S, V31.4S
 	VBIT V7.B16, V0.B16, V5.B16
 	WORD $0x4e20e407 // FCMEQ V7.4S, V0.4S, V0.4S
@@ -4996,56 +5227,56 @@ tail:
 	VLD1.P 4(R2), V0.S[2]
 partial:
 	VEOR V8.B16, V8.B16, V8.B16
-	FMOVQ 688(R9), F6
+	FMOVQ 704(R9), F6
 	WORD $0x6e20dcc6 // FMUL V6.4S, V6.4S, V0.4S
-	FMOVQ 704(R9), F31
+	FMOVQ 720(R9), F31
 	WORD $0x6ea0e7e7 // FCMGT V7.4S, V31.4S, V0.4S
 	VMOV V0.B16, V1.B16
 	VBIT V7.B16, V6.B16, V1.B16
-	FMOVQ 720(R9), F6
-	FMOVQ 704(R9), F31
+	FMOVQ 736(R9), F6
+	FMOVQ 720(R9), F31
 	WORD $0x6ea0e7e7 // FCMGT V7.4S, V31.4S, V0.4S
 	VMOV V8.B16, V2.B16
 	VBIT V7.B16, V6.B16, V2.B16
-	FMOVQ 736(R9), F31
-	VSUB V31.S4, V1.S4, V3.S4
 	FMOVQ 752(R9), F31
+	VSUB V31.S4, V1.S4, V3.S4
+	FMOVQ 768(R9), F31
 	VAND V31.B16, V3.B16, V3.B16
 	VSUB V3.S4, V1.S4, V1.S4
 	FMOVQ 176(R9), F31
 	WORD $0x4ebfd421 // FSUB V1.4S, V1.4S, V31.4S
 	WORD $0x4e21d863 // SCVTF V3.4S, V3.4S
-	FMOVQ 768(R9), F31
+	FMOVQ 784(R9), F31
 	VFMLA V31.S4, V3.S4, V2.S4
 	WORD $0x6e21dc24 // FMUL V4.4S, V1.4S, V1.4S
-	FMOVQ 784(R9), F5
-	FMOVQ 800(R9), F31
+	FMOVQ 800(R9), F5
+	FMOVQ 816(R9), F31
 	VFMLA V4.S4, V5.S4, V31.S4
-	FMOVQ 816(R9), F5
+	FMOVQ 832(R9), F5
 	VFMLA V4.S4, V31.S4, V5.S4
-	FMOVQ 832(R9), F31
+	FMOVQ 848(R9), F31
 	VFMLA V4.S4, V5.S4, V31.S4
-	FMOVQ 848(R9), F6
-	FMOVQ 864(R9), F5
+	FMOVQ 864(R9), F6
+	FMOVQ 880(R9), F5
 	VFMLA V4.S4, V6.S4, V5.S4
-	FMOVQ 880(R9), F6
+	FMOVQ 896(R9), F6
 	VFMLA V4.S4, V5.S4, V6.S4
 	VFMLA V1.S4, V6.S4, V31.S4
-	FMOVQ 896(R9), F5
+	FMOVQ 912(R9), F5
 	VFMLA V1.S4, V31.S4, V5.S4
 	FMOVQ 608(R9), F31
 	VFMLA V1.S4, V5.S4, V31.S4
 	VMOV V1.B16, V5.B16
 	VFMLA V4.S4, V31.S4, V5.S4
-	FMOVQ 912(R9), F31
+	FMOVQ 928(R9), F31
 	VFMLA V31.S4, V2.S4, V5.S4
-	FMOVQ 928(R9), F6
+	FMOVQ 944(R9), F6
 	WORD $0x6ea0e507 // FCMGT V7.4S, V8.4S, V0.4S
 	VBIT V7.B16, V6.B16, V5.B16
-	FMOVQ 752(R9), F6
+	FMOVQ 768(R9), F6
 	WORD $0x4e28e407 // FCMEQ V7.4S, V0.4S, V8.4S
 	VBIT V7.B16, V6.B16, V5.B16
-	FMOVQ 944(R9), F31
+	FMOVQ 960(R9), F31
 	WORD $0x6ebfe407 // FCMGT V7.4S, V0.4S, V31.4S
 	VBIT V7.B16, V0.B16, V5.B16
 	WORD $0x4e20e407 // FCMEQ V7.4S, V0.4S, V0.4S

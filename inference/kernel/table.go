@@ -29,6 +29,8 @@ type table struct {
 
 	erf, tanh, sigmoid, silu, gelu, gelutanh func(dst, a []float32)
 	silugrad, gelugrad, gelutanhgrad         func(dst, dy, x []float32)
+	tanhgrad, sigmoidgrad                    func(dst, dy, y []float32) // from the output
+	erfgrad                                  func(dst, dy, x []float32)
 
 	softmax func(dst, a []float32, s float32) // of s*a: v = s*a, e^(v-max), divided by the sum
 	log     func(dst, a []float32)
@@ -74,6 +76,7 @@ func genericTable() *table {
 		standard: standardGeneric, norm: normGeneric, normback: normBackGeneric, softback: softBackGeneric,
 		erf: unary(erf1), tanh: unary(tanh1), sigmoid: unary(sigmoid1), silu: unary(silu1), gelu: unary(gelu1), gelutanh: unary(geluTanh1),
 		silugrad: gradient(siluGrad1), gelugrad: gradient(geluGrad1), gelutanhgrad: gradient(geluTanhGrad1),
+		tanhgrad: gradient(tanhGrad1), sigmoidgrad: gradient(sigmoidGrad1), erfgrad: gradient(erfGrad1),
 		log: unary(log1), transpose: transposeGeneric, widenF16: widenF16Generic, widenBF16: widenBF16Generic,
 		sum: sumGeneric, dot: dotGeneric, squares: squaresGeneric, max: maxGeneric,
 	}

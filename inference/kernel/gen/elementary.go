@@ -96,6 +96,27 @@ var kernels = []kernel{
 		w.mul(r, r, w.r(in[0]))
 		return r
 	}},
+	{"tanhgrad", 2, 0, func(w *writer, in, s, t []int) int { // dy, y
+		w.load(t[0], w.c(1))
+		w.op("VFNMADD231PS %s, %s, %s", w.r(in[1]), w.r(in[1]), w.r(t[0]))
+		w.mul(in[0], in[0], w.r(t[0]))
+		return in[0]
+	}},
+	{"sigmoidgrad", 2, 0, func(w *writer, in, s, t []int) int { // dy, y
+		w.load(t[0], w.c(1))
+		w.sub(t[0], t[0], w.r(in[1]))
+		w.mul(t[0], in[1], w.r(t[0]))
+		w.mul(in[0], in[0], w.r(t[0]))
+		return in[0]
+	}},
+	{"erfgrad", 2, 0, func(w *writer, in, s, t []int) int { // dy, x
+		w.mul(in[1], in[1], w.r(in[1]))
+		w.xor(in[1], in[1], w.bits(1<<31))
+		r := w.exp(in[1], t)
+		w.mul(r, r, w.c(poly.TwoOverSqrtPi))
+		w.mul(in[0], in[0], w.r(r))
+		return in[0]
+	}},
 	{"norm", 3, 2, func(w *writer, in, s, t []int) int { // (a-mean)*rstd*gamma + beta
 		w.sub(in[0], in[0], w.r(s[0]))
 		w.mul(in[0], in[0], w.r(s[1]))

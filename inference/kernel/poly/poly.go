@@ -44,6 +44,8 @@ const Ln2 = 0x1.62e430p-1
 
 // Constants of GELU and its derivative.
 const (
+	TwoOverSqrtPi = 1.1283791670955126 // 2/√π, of the derivative of erf
+
 	SqrtHalf    = 0.70710678118654752440 // 1/√2
 	InvSqrt2Pi  = 0.39894228040143267794 // 1/√(2π)
 	GELUTanhC   = 0.79788456080286535588 // √(2/π)
