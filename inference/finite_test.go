@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -78,17 +79,26 @@ func TestNotFiniteWeightsAreNamed(t *testing.T) {
 			t.Errorf("%v: %v", bad, err)
 		}
 	}
-	m, err := OpenFS(bent(t, dir, map[string][]byte{"model.safetensors": withTensor(t, dir, tensor, math.MaxFloat32)}), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ids := []int32{2, 5, 6, 3}
-	_, err = m.Run(context.Background(), []Example{{IDs: ids}}, RunSpec{})
-	if !errors.Is(err, ErrModel) || !strings.Contains(err.Error(), "the output for example 0 is not a finite number: bert.encoder.layer.1 holds +Inf first") {
-		t.Error(err)
-	}
-	again, err2 := m.Run(context.Background(), []Example{{IDs: ids}}, RunSpec{Memory: 1 << 30, Target: &Target{Index: []int{1}}, Wrt: m.info.Taps.Hidden[:1]})
-	if again != nil || err2 == nil || err2.Error() != err.Error() {
-		t.Errorf("%v with a gradient, %v without", err2, err)
+	for dir, c := range map[string]struct{ tensor, where string }{
+		"bert-sequence": {tensor, "bert.encoder.layer.1 holds +Inf first"},
+		"resnet_basic":  {"resnet.encoder.stages.0.layers.0.layer.0.normalization.weight", "resnet.encoder.stages.0.layers.0.layer.0.normalization holds +Inf first"},
+		"t5":            {"decoder.block.1.layer.2.layer_norm.weight", "decoder.block.1 holds NaN first"},
+		"gpt2":          {"transformer.h.1.ln_2.weight", "transformer.h.1 holds NaN first"},
+	} {
+		dir = "conformance/testdata/golden/family/" + dir
+		m, err := OpenFS(bent(t, dir, map[string][]byte{"model.safetensors": withTensor(t, dir, c.tensor, math.MaxFloat32)}), "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := m.example(rand.New(rand.NewPCG(1, 2)), 6)
+		_, err = m.Run(context.Background(), []Example{e}, RunSpec{})
+		if !errors.Is(err, ErrModel) || !strings.Contains(err.Error(), "the output for example 0 is not a finite number: "+c.where) {
+			t.Errorf("%s: %v", dir, err)
+			continue
+		}
+		wide := m.wide()
+		if again, err2 := m.Run(context.Background(), []Example{e}, wide); again != nil || err2 == nil || err2.Error() != err.Error() {
+			t.Errorf("%s: %v with a gradient, %v without", dir, err2, err)
+		}
 	}
 }
