@@ -3,6 +3,7 @@ package report
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -47,9 +48,23 @@ type PackOptions struct {
 	Policy func(ctx context.Context, hash string) ([]byte, error)
 	// Card returns a model's card (Markdown); nil bytes leave it out.
 	Card func(ctx context.Context, m audit.Model) ([]byte, error)
+	// Root returns the root log's entry about a checkpoint of this log; nil leaves it out.
+	Root func(ctx context.Context, c audit.Checkpoint) (*Rooted, error)
+	// Trust is the trust policy whose witnesses cosign the root log; nil leaves it out.
+	Trust []byte
+	// Successions are the statements by which the log's keys followed each other.
+	Successions [][]byte
+	// Continues are sizes of earlier packs: this one then ties itself to them.
+	Continues []int64
 	// Render writes report.html; nil leaves it out.
 	Render   Renderer
 	Progress Progress
+}
+
+// Rooted is an entry of the root log with its c2sp.org/tlog-proof@v1 file.
+type Rooted struct {
+	Leaf, Proof []byte
+	VerifierKey string
 }
 
 // Summary says what was written.
@@ -68,7 +83,7 @@ func WritePack(ctx context.Context, w io.Writer, src Source, o PackOptions) (*Su
 	if err != nil {
 		return nil, fmt.Errorf("audit/report: writing a pack: %w", err)
 	}
-	for _, step := range []func() error{s.events, s.table, s.proofs, s.heads, s.policies, s.cards, s.page, s.close} {
+	for _, step := range []func() error{s.events, s.table, s.ocsf, s.proofs, s.heads, s.root, s.policies, s.cards, s.page, s.close} {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -124,6 +139,9 @@ func newPacker(ctx context.Context, w io.Writer, src Source, o PackOptions) (*pa
 	}
 	s := &packer{ctx: ctx, src: src, o: o, sum: sha256.New(), head: head, signed: signed}
 	s.zip = zip.NewWriter(counter{w, s})
+	// A pack is some gigabytes of repetitive text: the default level takes four times as
+	// long for a tenth of the size.
+	s.zip.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestSpeed) })
 	events := max(o.Last-o.First+1, 0)
 	s.m = Manifest{Format: Format, Version: Version, Log: head.Origin, Workspace: src.Workspace(), Created: audit.FormatTime(o.Created),
 		First: o.First, Events: events, Size: head.Size, EntryProofs: events <= maxEntryProofs}
@@ -230,6 +248,44 @@ func (s *packer) table() error {
 	})
 }
 
+func (s *packer) ocsf() error {
+	return s.stream(fileOCSF, func(w io.Writer) error {
+		_, err := WriteOCSF(w, s.rows(), nil)
+		return err
+	})
+}
+
+// root writes the root log's entry about the checkpoint, the log's earlier keys, and
+// the trust policy.
+func (s *packer) root() error {
+	for i, n := range s.o.Successions {
+		if err := s.file(successionPath(i+1), n); err != nil {
+			return err
+		}
+	}
+	if s.o.Trust != nil {
+		if err := s.file(fileTrust, s.o.Trust); err != nil {
+			return err
+		}
+	}
+	if s.o.Root == nil {
+		return nil
+	}
+	r, err := s.o.Root(s.ctx, s.head)
+	if err != nil {
+		return fmt.Errorf("root log: %w", err)
+	}
+	for _, f := range []struct {
+		path string
+		data []byte
+	}{{fileRootKey, []byte(r.VerifierKey + "\n")}, {fileRootEntry, r.Leaf}, {fileRootProof, r.Proof}} {
+		if err := s.file(f.path, f.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // proofs writes the checkpoint and every tile that ties the entries to it, and for
 // small packs one proof file an entry.
 func (s *packer) proofs() error {
@@ -279,6 +335,13 @@ func (s *packer) heads() error {
 			return err
 		}
 	}
+	for _, size := range s.o.Continues {
+		if size > 0 && size <= s.head.Size {
+			if _, err := s.tree.root(size); err != nil {
+				return err
+			}
+		}
+	}
 	hourly, err := s.src.HourlyHeads(s.ctx, max(s.m.First, 1), s.m.First+s.m.Events)
 	if err != nil {
 		return err
@@ -316,6 +379,17 @@ func (s *packer) before(signed []byte) error {
 
 func (s *packer) holds(signed []byte) error {
 	c, err := audit.OpenCheckpoint(signed, s.src.Verifier())
+	for i := len(s.o.Successions) - 1; err != nil && i >= 0; i-- { // signed by an earlier key
+		old, e := audit.OpenSuccession(s.o.Successions[i])
+		if e != nil {
+			return e
+		}
+		v, e := audit.ParseVerifierKey([]byte(old.Old))
+		if e != nil {
+			return e
+		}
+		c, err = audit.OpenCheckpoint(signed, v)
+	}
 	if err != nil {
 		return err
 	}

@@ -2,15 +2,16 @@ package report
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/mod/sumdb/tlog"
 
 	"vitrine/audit"
 )
@@ -76,31 +77,43 @@ var columns = []string{"index", "time", "code", "actor", "on_behalf_of", "auth",
 // WriteCSV writes a header and one row an entry (RFC 4180). Cells that a
 // spreadsheet would run as a formula begin with an apostrophe.
 func WriteCSV(w io.Writer, rows iter.Seq2[audit.Leaf, error], progress Progress) (int64, error) {
-	c := csv.NewWriter(w)
-	c.UseCRLF = true
-	if err := c.Write(columns); err != nil {
-		return 0, err
+	return writeRows(w, csvRows{}, rows, progress)
+}
+
+// rowFormat is one way of writing entries, each by itself: what a pack derives from
+// events.jsonl, and what its check derives again.
+type rowFormat interface {
+	head() []byte
+	append(b []byte, l audit.Leaf, hash tlog.Hash, e *audit.Event) []byte
+}
+
+func writeRows(w io.Writer, f rowFormat, rows iter.Seq2[audit.Leaf, error], progress Progress) (int64, error) {
+	if _, err := w.Write(f.head()); err != nil {
+		return 0, fmt.Errorf("audit/report: writing entries: %w", err)
 	}
-	n, err := each(rows, progress, func(l audit.Leaf) error {
+	var buf []byte
+	return each(rows, progress, func(l audit.Leaf) error {
 		e, err := audit.ParseLeaf(l.Bytes)
 		if err != nil {
 			return fmt.Errorf("entry %d: %w", l.Index, err)
 		}
-		return c.Write(csvRow(l, e))
+		buf = f.append(buf[:0], l, audit.LeafHash(l.Bytes), &e)
+		_, err = w.Write(buf)
+		return err
 	})
-	c.Flush()
-	if err == nil {
-		err = c.Error()
-	}
-	return n, err
 }
 
-func csvRow(l audit.Leaf, e audit.Event) []string {
-	hash := audit.LeafHash(l.Bytes)
-	d, m := audit.Decision{}, audit.Model{}
-	version := ""
+// csvRows is the spreadsheet.
+type csvRows struct{}
+
+func (csvRows) head() []byte { return []byte(strings.Join(columns, ",") + "\r\n") }
+
+func (csvRows) append(b []byte, l audit.Leaf, hash tlog.Hash, e *audit.Event) []byte {
+	var d audit.Decision
+	var m audit.Model
+	b = strconv.AppendInt(b, l.Index, 10)
 	if e.Decision != nil {
-		d, version = *e.Decision, strconv.FormatInt(e.Decision.PolicyVersion, 10)
+		d = *e.Decision
 	}
 	if e.Model != nil {
 		m = *e.Model
@@ -109,37 +122,73 @@ func csvRow(l audit.Leaf, e audit.Event) []string {
 	if d.Reason != "" {
 		reason = d.Reason
 	}
-	numbers := map[string]string{}
-	for k, v := range e.Numbers {
-		numbers[k] = strconv.FormatInt(v, 10)
+	for _, cell := range [...]string{e.Time, e.Code, e.Actor, e.OnBehalfOf, e.Auth, e.Action, e.Object, d.Effect, reason} {
+		b = appendCell(b, cell)
 	}
-	row := []string{strconv.FormatInt(l.Index, 10), e.Time, e.Code, e.Actor, e.OnBehalfOf, e.Auth, e.Action, e.Object, d.Effect, reason,
-		version, d.PolicyHash, strings.Join(d.Rules, " "), strings.Join(d.Asked.Subject.Roles, " "), m.ID, m.Version, m.Digest, e.Purpose, e.LegalBasis, strings.Join(e.DataClasses, " "),
-		pairs(e.Codes), pairs(numbers), pairs(e.Commitments), e.Request, e.ID, hex.EncodeToString(hash[:])}
-	for i, cell := range row {
-		row[i] = safeCell(cell)
+	b = append(b, ',')
+	if e.Decision != nil {
+		b = strconv.AppendInt(b, d.PolicyVersion, 10)
 	}
-	return row
+	b = appendCell(b, d.PolicyHash)
+	b = appendList(b, d.Rules)
+	b = appendList(b, d.Asked.Subject.Roles)
+	for _, cell := range [...]string{m.ID, m.Version, m.Digest, e.Purpose, e.LegalBasis} {
+		b = appendCell(b, cell)
+	}
+	b = appendList(b, e.DataClasses)
+	b = appendPairs(b, e.Codes, func(b []byte, v string) []byte { return append(b, v...) })
+	b = appendPairs(b, e.Numbers, func(b []byte, v int64) []byte { return strconv.AppendInt(b, v, 10) })
+	b = appendPairs(b, e.Commitments, func(b []byte, v string) []byte { return append(b, v...) })
+	b = appendCell(b, e.Request)
+	b = appendCell(b, e.ID)
+	b = append(b, ',')
+	b = hex.AppendEncode(b, hash[:])
+	return append(b, "\r\n"...)
 }
 
-// safeCell keeps a spreadsheet from taking a cell for a formula.
-func safeCell(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r\n|%", rune(s[0])) {
-		return "'" + s
+// appendCell adds a comma and a cell. A leaf's values hold nothing to quote; one that
+// did would be quoted, and one that a spreadsheet would take for a formula begins with
+// an apostrophe.
+func appendCell(b []byte, s string) []byte {
+	b = append(b, ',')
+	if s == "" {
+		return b
 	}
-	return s
+	if strings.IndexByte("=+-@\t\r\n|%", s[0]) >= 0 {
+		s = "'" + s
+	}
+	if !strings.ContainsAny(s, "\",\r\n") && s[0] != ' ' {
+		return append(b, s...)
+	}
+	b = append(b, '"')
+	b = append(b, strings.ReplaceAll(s, `"`, `""`)...)
+	return append(b, '"')
 }
 
-func pairs(m map[string]string) string {
-	keys := make([]string, 0, len(m))
+func appendList(b []byte, list []string) []byte {
+	if len(list) == 1 {
+		return appendCell(b, list[0])
+	}
+	return appendCell(b, strings.Join(list, " "))
+}
+
+// appendPairs adds a comma and name=value pairs by name. Names begin with a letter.
+func appendPairs[V any](b []byte, m map[string]V, value func([]byte, V) []byte) []byte {
+	b = append(b, ',')
+	var room [8]string
+	keys := room[:0]
 	for k := range m {
 		keys = append(keys, k)
 	}
-	sort.Strings(keys)
+	slices.Sort(keys)
 	for i, k := range keys {
-		keys[i] = k + "=" + m[k]
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = append(append(b, k...), '=')
+		b = value(b, m[k])
 	}
-	return strings.Join(keys, " ")
+	return b
 }
 
 // each runs fn over the rows and tells of progress.

@@ -23,7 +23,12 @@ type Redecider interface {
 type VerifyOptions struct {
 	Key        []byte // the log's public key file; nil takes the one in the pack
 	RequireKey bool   // without Key nothing can be decided
-	Redecider  Redecider
+	// Trust says whose cosignatures the root log's checkpoint needs, and which root logs
+	// count where it lists any; nil asks for none.
+	Trust *audit.Trust
+	// Previous is an earlier pack, or a checkpoint's file, that this pack must continue.
+	Previous  string
+	Redecider Redecider
 }
 
 // Verdicts and their exit codes.
@@ -76,22 +81,33 @@ type Check struct {
 
 // VerifyResult is what VerifyPack found.
 type VerifyResult struct {
-	Verdict     string    `json:"verdict"`
-	ExitCode    int       `json:"exit_code"`
-	Log         string    `json:"log"`
-	Workspace   string    `json:"workspace"`
-	Created     string    `json:"created"`
-	Fingerprint string    `json:"fingerprint"`
-	KeyTrusted  bool      `json:"key_trusted"`
-	First       int64     `json:"first"`
-	Events      int64     `json:"events"`
-	Size        int64     `json:"size"`
-	Signed      string    `json:"signed"` // time of the checkpoint
-	Refusals    int64     `json:"refusals"`
-	Checks      []Check   `json:"checks"`
-	Findings    []Finding `json:"findings"` // tampering, in the order of files and entries
-	Omitted     int64     `json:"omitted"`  // findings not listed
-	Missing     []string  `json:"missing"`  // what would be needed to decide
+	Verdict     string   `json:"verdict"`
+	ExitCode    int      `json:"exit_code"`
+	Log         string   `json:"log"`
+	Workspace   string   `json:"workspace"`
+	Created     string   `json:"created"`
+	Fingerprint string   `json:"fingerprint"`
+	KeyTrusted  bool     `json:"key_trusted"`
+	First       int64    `json:"first"`
+	Events      int64    `json:"events"`
+	Size        int64    `json:"size"`
+	Signed      string   `json:"signed"` // time of the checkpoint
+	Refusals    int64    `json:"refusals"`
+	RootLog     string   `json:"root_log,omitempty"`  // that holds the checkpoint
+	Witnesses   []string `json:"witnesses,omitempty"` // that cosigned its checkpoint
+	// Silent are the times between two checkpoints that lie more than an hour apart:
+	// the log did not run, and vouches for nothing then.
+	Silent   []Interval `json:"silent,omitempty"`
+	Checks   []Check    `json:"checks"`
+	Findings []Finding  `json:"findings"` // tampering, in the order of files and entries
+	Omitted  int64      `json:"omitted"`  // findings not listed
+	Missing  []string   `json:"missing"`  // what would be needed to decide
+}
+
+// Interval is the time between two checkpoints.
+type Interval struct {
+	From string `json:"from"`
+	To   string `json:"to"`
 }
 
 // maxFindings bounds what a result lists.
@@ -140,7 +156,8 @@ type verifier struct {
 	broken  error           // why tiles cannot be used; nil if they can
 	same    int64           // decisions made again alike
 	again   int64           // decisions made again
-	made    map[string]verdict
+	retired []note.Verifier // keys of the log before key
+	answers answers
 }
 
 func (v *verifier) find(f Finding) {
@@ -285,6 +302,8 @@ func (v *verifier) pickKey() bool {
 		case v.trusted == nil:
 			v.key = packed
 			v.r.Fingerprint = audit.Fingerprint(string(data))
+		case v.succeeded(strings.TrimSpace(string(v.opt.Key)), strings.TrimSuffix(string(data), "\n")):
+			v.trusted = packed
 		case string(strings.TrimSpace(string(v.opt.Key))) != strings.TrimSuffix(string(data), "\n"):
 			v.tampered(CodeUnknownKey, fileKey, -1, "the pack is signed by %s, not by the key given (%s)", audit.Fingerprint(string(data)), audit.Fingerprint(string(v.opt.Key)))
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash"
 	"io"
 	"strings"
 
@@ -20,9 +21,9 @@ func (v *verifier) contents() {
 	v.files()
 	v.checkpoint()
 	v.events()
-	v.table()
 	v.proofs()
 	v.heads()
+	v.root()
 	v.reconcile()
 }
 
@@ -32,14 +33,16 @@ func (v *verifier) files() {
 	v.listed = map[string]File{}
 	for _, f := range v.m.Files {
 		v.listed[f.Path] = f
-		v.file(f)
+		if !streamed[f.Path] {
+			v.file(f)
+		}
 	}
 	for _, n := range v.a.names {
 		if _, ok := v.listed[n]; !ok && n != fileManifest && n != fileSignature {
 			v.tampered(CodeUnlisted, n, -1, "is not listed in the manifest")
 		}
 	}
-	for _, n := range []string{fileCheckpoint, fileKey, fileEvents, fileCSV, fileHourly, fileVerify} {
+	for _, n := range []string{fileCheckpoint, fileKey, fileEvents, fileCSV, fileOCSF, fileHourly, fileVerify} {
 		if _, ok := v.listed[n]; !ok {
 			v.tampered(CodeMissing, n, -1, "every pack has it, this manifest does not list it")
 		}
@@ -47,35 +50,66 @@ func (v *verifier) files() {
 	v.check("files", before, int64(len(v.m.Files)))
 }
 
+// streamed are the files that one pass reads, hashes and compares with each other.
+var streamed = map[string]bool{fileEvents: true, fileCSV: true, fileOCSF: true}
+
 func (v *verifier) file(f File) {
+	if c := v.stream(f); c != nil {
+		c.done()
+	}
+}
+
+// checkedReader reads a listed file and hashes what it reads.
+type checkedReader struct {
+	v    *verifier
+	f    File
+	r    io.ReadCloser
+	left int64
+	sum  hash.Hash
+	err  error
+}
+
+// stream opens a listed file; nil after a finding.
+func (v *verifier) stream(f File) *checkedReader {
 	open := v.a.files[f.Path]
 	if open == nil {
 		v.tampered(CodeMissing, f.Path, -1, "is missing")
-		return
+		return nil
 	}
 	r, err := open()
 	if err != nil {
 		v.tampered(CodeAltered, f.Path, -1, "cannot be read")
-		return
+		return nil
 	}
-	defer r.Close()
-	sum := sha256.New()
-	n, err := io.Copy(sum, io.LimitReader(r, f.Size))
-	if err == nil && n == f.Size {
-		// One read more: a file must end here, and a ZIP's checksum is compared at
-		// its end.
-		var one [1]byte
-		var extra int
-		extra, err = io.ReadFull(r, one[:])
-		if extra == 0 && err == io.EOF {
-			err = nil
-		} else {
-			n += int64(extra)
-		}
+	return &checkedReader{v: v, f: f, r: r, left: f.Size, sum: sha256.New()}
+}
+
+func (c *checkedReader) Read(p []byte) (int, error) {
+	if c.err != nil || c.left == 0 {
+		return 0, io.EOF
 	}
-	if err != nil || n != f.Size || hex.EncodeToString(sum.Sum(nil)) != f.SHA256 {
-		v.tampered(CodeAltered, f.Path, -1, "is not the file that was signed")
+	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
+	c.sum.Write(p[:n])
+	c.left -= int64(n)
+	if err != nil && err != io.EOF {
+		c.err = err
 	}
+	return n, err
+}
+
+// done reads what is left, closes the file and says whether it is the one listed; a
+// finding says what is not.
+func (c *checkedReader) done() bool {
+	defer c.r.Close()
+	_, err := io.Copy(io.Discard, c)
+	// One read more: a file must end here, and a ZIP's checksum is compared at its end.
+	var one [1]byte
+	n, end := io.ReadFull(c.r, one[:])
+	if err == nil && c.err == nil && c.left == 0 && n == 0 && end == io.EOF && hex.EncodeToString(c.sum.Sum(nil)) == c.f.SHA256 {
+		return true
+	}
+	c.v.tampered(CodeAltered, c.f.Path, -1, "is not the file that was signed")
+	return false
 }
 
 // checkpoint checks the head and makes the authenticated tree.
@@ -169,6 +203,10 @@ func (v *verifier) heads() {
 		}
 	}
 	n += v.hourly()
+	if v.opt.Previous != "" {
+		v.previous()
+		n++
+	}
 	v.check("consistency", before, n)
 }
 
@@ -197,9 +235,11 @@ func (v *verifier) hourly() (n int64) {
 		if ok && (c.Size < last.Size || c.Time.Before(last.Time)) {
 			v.tampered(CodeOrder, fileHourly, -1, "line %d is older than the one before", n+1)
 		}
+		v.silence(last, c)
 		last = c
 		n++
 	}
+	v.silence(last, v.head)
 	if s.Err() != nil {
 		v.tampered(CodeAltered, fileHourly, -1, "cannot be read")
 	}
@@ -207,7 +247,7 @@ func (v *verifier) hourly() (n int64) {
 }
 
 func (v *verifier) older(file string, signed []byte) (audit.Checkpoint, bool) {
-	c, err := audit.OpenCheckpoint(signed, v.key)
+	c, err := v.openOlder(signed)
 	if err != nil {
 		v.tampered(CodeSignature, file, -1, "the signature of a checkpoint does not hold")
 		return c, false
