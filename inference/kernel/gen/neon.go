@@ -42,7 +42,7 @@ func (w *arm) file() string {
 	return out.String() + w.body.String()
 }
 
-// begin starts a function and returns its frame of 8-byte arguments.
+// begin starts a function whose arguments take size bytes, and keeps its Go declaration.
 func (w *arm) begin(name, args string, size int) {
 	sig := "func " + name + "(" + args + ")"
 	w.decls = append(w.decls, sig)
