@@ -39,6 +39,9 @@ func (e *Engine) search(ctx context.Context, first *sequence, o *Options) ([]Seq
 			return nil, err
 		}
 		top := candidates(running, scores, max(2, 1+len(o.EOS))*o.Beams)
+		if len(top) == 0 && len(finished) == 0 {
+			return nil, errRules
+		}
 		ends := func(c continuation) bool { return written+1 >= o.MaxNew || slices.Contains(o.EOS, c.id) }
 		grow := func(c continuation) []Token {
 			t := Token{ID: c.id, LogProb: float64(observed[c.from][c.id]), Alternatives: best(observed[c.from], o.Alternatives)}
@@ -104,7 +107,9 @@ func (e *Engine) scores(ctx context.Context, running []*beam, prompt, written in
 		y := slices.Clone(logs)
 		if o.Allow != nil {
 			o.Allow(running[i].s.ids[prompt:], x)
-			kernel.LogSoftmax(1, 1, len(x), y, x)
+			if copy(y, x); kernel.Max(x) != negInf {
+				kernel.LogSoftmax(1, 1, len(x), y, x)
+			}
 		}
 		o.penalise(y, running[i].s.ids, written, o.MaxNew)
 		scores = append(scores, y)

@@ -208,6 +208,7 @@ func (e *Engine) forward(jobs []*job) error {
 	}
 	ctx, stop := anyone(jobs)
 	defer stop()
+	defer clear(e.step.Places) // what ended is not held until the next step
 	feeds := map[string]graph.Value{family.FeedIDs: {I: ids}, family.FeedPositions: {I: positions}, family.FeedRows: {I: read}}
 	return p.plan.Run(ctx, feeds, threads, func(value func(graph.ID) graph.Value) {
 		if want == 0 {

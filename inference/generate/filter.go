@@ -121,13 +121,33 @@ func topK(x []float32, k int) {
 	if k >= len(x) {
 		return
 	}
-	sorted := slices.Clone(x)
-	slices.SortFunc(sorted, func(a, b float32) int { return cmp.Compare(b, a) })
+	least := largest(x, k)
 	for i, v := range x {
-		if v < sorted[k-1] {
+		if v < least {
 			x[i] = negInf
 		}
 	}
+}
+
+// largest is the k-th largest value.
+func largest(x []float32, k int) float32 {
+	const few = 256
+	if k > few {
+		sorted := slices.Clone(x)
+		slices.Sort(sorted)
+		return sorted[len(sorted)-k]
+	}
+	top := make([]float32, 0, k+1) // ascending
+	for _, v := range x {
+		if len(top) == k && v <= top[0] {
+			continue
+		}
+		at, _ := slices.BinarySearch(top, v)
+		if top = slices.Insert(top, at, v); len(top) > k {
+			top = top[:copy(top, top[1:])]
+		}
+	}
+	return top[0]
 }
 
 // probabilities of a row.
@@ -140,8 +160,19 @@ func probabilities(x []float32) []float32 {
 // topP keeps the smallest set of most probable ids whose probability reaches p (Holtzman et al. 2020). Of equals, the lower id counts as less probable.
 func topP(x []float32, p float64) {
 	probs := probabilities(x)
-	order := byValue(probs)
+	// What is too small to reach the limit all together need not be sorted: most of a vocabulary.
+	small := (1 - p) / float64(2*len(x))
 	sum := 0.0
+	var order []int
+	for i, v := range probs {
+		if float64(v) > small {
+			order = append(order, i)
+			continue
+		}
+		sum += float64(v)
+		x[i] = negInf
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(probs[a], probs[b]) })
 	for _, i := range order[:len(order)-1] {
 		if sum += float64(probs[i]); sum > 1-p {
 			return

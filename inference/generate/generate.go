@@ -107,6 +107,9 @@ func (e *Engine) write(ctx context.Context, s *sequence, o *Options, emit func(T
 			o.Allow(s.ids[prompt:], x)
 		}
 		o.penalise(x, s.ids, len(out.Tokens), o.MaxNew)
+		if kernel.Max(x) == negInf {
+			return out, errRules
+		}
 		if o.Temperature > 0 {
 			o.Warp(x)
 			t.ID = dice.draw(probabilities(x))
@@ -134,7 +137,7 @@ func (e *Engine) write(ctx context.Context, s *sequence, o *Options, emit func(T
 // Score is the log-probability of each id of a continuation, given the prompt and those before it, with the most probable alternatives; the ids of the prompt
 // itself are scored too where the continuation is empty, but for the first, which nothing precedes.
 func (e *Engine) Score(ctx context.Context, p Prompt, continuation []int32, alternatives, threads int) ([]Token, error) {
-	from := len(p.IDs)
+	from := max(len(p.IDs), 1)
 	if len(continuation) == 0 {
 		from = 1
 	}

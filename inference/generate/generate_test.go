@@ -297,6 +297,54 @@ func TestWarp(t *testing.T) {
 	}
 }
 
+// TestNothingLeft: rules that remove every id are an error, not an id.
+func TestNothingLeft(t *testing.T) {
+	e := New(network(t, "gpt2"), 1<<27)
+	none := func(_ []int32, x []float32) {
+		for i := range x {
+			x[i] = negInf
+		}
+	}
+	for _, o := range []Options{{MaxNew: 3, Allow: none}, {MaxNew: 3, Allow: none, Temperature: 1}, {MaxNew: 3, Allow: none, Beams: 2}} {
+		if _, err := e.Generate(context.Background(), Prompt{IDs: ids(3, 1)}, o, nil); !errors.Is(err, ErrOptions) {
+			t.Errorf("%d beams, temperature %g: %v", o.Beams, o.Temperature, err)
+		}
+	}
+}
+
+// FuzzRules: any row and any rules leave a row without a NaN whose best value is one of the row's, or nothing at all.
+func FuzzRules(f *testing.F) {
+	f.Add([]byte{1, 2, 3, 200, 4}, 1.3, 0.7, 5, 0.9, 0.1, 2)
+	f.Add([]byte{0, 0, 0, 0}, 1.0, 0.0, 1, 1e-9, 1.0, 1)
+	f.Add([]byte{255, 0, 128, 7, 7, 7, 9}, 0.5, 100.0, 300, 0.5, 0.0, 0)
+	f.Fuzz(func(t *testing.T, row []byte, repetition, temperature float64, k int, p, m float64, n int) {
+		o := Options{Repetition: repetition, Temperature: temperature, TopK: k, TopP: p, MinP: m, TypicalP: p, NoRepeat: n, Frequency: m, Presence: p, MaxNew: 4}
+		if len(row) < 2 || len(row) > 2000 || o.check(len(row)) != nil {
+			return
+		}
+		x := make([]float32, len(row))
+		var seen []int32
+		for i, b := range row {
+			x[i] = (float32(b) - 100) / 7
+			seen = append(seen, int32(int(b)%len(row)))
+		}
+		o.Rules(x, seen, len(seen)/2)
+		if kernel.Max(x) == negInf {
+			return
+		}
+		before := argmax(x)
+		o.Warp(x)
+		for i, v := range x {
+			if v != v {
+				t.Fatalf("NaN at %d", i)
+			}
+		}
+		if o.TypicalP == 0 && argmax(x) != before || kernel.Max(x) == negInf {
+			t.Fatalf("the best was %d, now %d", before, argmax(x))
+		}
+	})
+}
+
 // TestDice: draws follow the probabilities, and what has none is never drawn.
 func TestDice(t *testing.T) {
 	d := newDice(3)

@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 
@@ -42,6 +43,9 @@ func argmax(x []float32) int {
 	}
 	return best
 }
+
+// errRules: the rules leave nothing to choose.
+var errRules = fmt.Errorf("generate: %w: the rules leave no token that could follow; allow more", ErrOptions)
 
 // observe turns logits into log-probabilities, before any rule; logits that are not finite are an error.
 func observe(x []float32) (t Token, logs []float32, err error) {
