@@ -196,17 +196,43 @@ var words = func() map[string][]pattern {
 	put([]pattern{oneOf(isNumber), gpt2}, "smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b")
 	put([]pattern{scanners[patternLlama3]}, "llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "lfm2", "dbrx", "smaug-bpe", "chatglm-bpe", "glm4")
 	put([]pattern{scanners[patternQwen]}, "qwen2", "deepseek-r1-qwen", "stablelm2", "megrez", "hunyuan")
+	put([]pattern{compiled(patternQwen35)}, "qwen35")
+	put([]pattern{compiled(patternGPT4o)}, "gpt-4o", "llama4", "kanana2")
+	put([]pattern{compiled(patternTekken)}, "tekken")
+	put([]pattern{runOf(func(r rune) bool {
+		return unicode.IsPunct(r) || r < 0x80 && slices.Contains([]rune("$+<=>^~|`"), r)
+	}), gpt2, threeDigits{}}, "falcon")
+	han := compiled(`[一-龥\u0800-一가-\ud7ff]+`)
+	put([]pattern{compiled(`[\r\n]`), compiled(`\s?\p{L}+`), compiled(`\s?\p{P}+`), han, oneOf(isNumber)}, "deepseek-coder")
 	put([]pattern{runOf(func(r rune) bool {
 		return unicode.IsPunct(r) || r < 0x80 && slices.Contains([]rune("$+<=>^~|"), r)
 	}), gpt2, runOf(isNumber), threeDigits{}}, "", "default")
 	return out
 }()
 
+// Patterns of later models, for the matcher.
+const (
+	patternQwen35 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	patternGPT4o  = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|` +
+		`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	patternTekken = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|` +
+		`\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+)
+
+// compiled is a pattern of this file.
+func compiled(src string) pattern {
+	p, err := compileRegexp(src)
+	if err != nil {
+		panic("tokenizer: " + err.Error())
+	}
+	return p
+}
+
 // wholeWords take a word that is in the vocabulary as it is, merges or not; alwaysBegins put the beginning of a text
 // first unless the file says otherwise.
 var (
-	wholeWords   = map[string]bool{"llama-bpe": true, "llama3": true, "llama-v3": true, "falcon3": true, "falcon-h1": true, "pixtral": true, "lfm2": true, "glm4": true}
-	alwaysBegins = map[string]bool{"llama-bpe": true, "llama3": true, "llama-v3": true, "falcon3": true, "falcon-h1": true, "pixtral": true, "lfm2": true}
+	wholeWords   = map[string]bool{"llama-bpe": true, "llama3": true, "llama-v3": true, "falcon3": true, "falcon-h1": true, "pixtral": true, "lfm2": true, "glm4": true, "tekken": true}
+	alwaysBegins = map[string]bool{"llama-bpe": true, "llama3": true, "llama-v3": true, "falcon3": true, "falcon-h1": true, "pixtral": true, "lfm2": true, "tekken": true}
 )
 
 // runOf matches runs of characters.
