@@ -77,7 +77,7 @@ func init() {
 			if !l.Trans || l.W.packed.Load() {
 				return 0
 			}
-			return int64(l.W.forward.Bytes())
+			return 4 * int64(l.W.In) * int64(l.W.Out)
 		},
 		VJP: linearVJP,
 		Samples: func(r *rand.Rand) []graph.Sample {
