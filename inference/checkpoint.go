@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"vitrine/inference/gguf"
+	"vitrine/inference/template"
 	"vitrine/inference/tokenizer"
 	"vitrine/inference/weights"
 )
@@ -18,6 +19,8 @@ type checkpoint struct {
 	weights *weights.File
 	// tokenizer loads what turns text into ids; nil without an error where there is none.
 	tokenizer func() (tokenizer.Tokenizer, error)
+	// chat parses the chat template; fs.ErrNotExist where there is none.
+	chat func() (*template.Template, error)
 }
 
 // openCheckpoint opens the checkpoint in a folder. One without config.json that holds a single GGUF file is that file.
@@ -34,7 +37,9 @@ func openCheckpoint(fsys fs.FS) (*checkpoint, error) {
 		return nil, err
 	}
 	w, err := weights.OpenHub(fsys)
-	return &checkpoint{config: config, weights: w, tokenizer: func() (tokenizer.Tokenizer, error) { return hubTokenizer(fsys) }}, err
+	return &checkpoint{config: config, weights: w,
+		tokenizer: func() (tokenizer.Tokenizer, error) { return hubTokenizer(fsys) },
+		chat:      func() (*template.Template, error) { return template.Load(fsys) }}, err
 }
 
 // hubTokenizer loads a folder's tokenizer. A bare checkpoint, config and weights only, runs on given ids; Encode refuses it.
@@ -64,6 +69,12 @@ func openGGUF(fsys fs.FS, name string) (*checkpoint, error) {
 			return nil, nil
 		}
 		return tokenizer.FromMetadata(f)
+	}, chat: func() (*template.Template, error) {
+		source, ok := f.String("tokenizer.chat_template")
+		if !ok {
+			return nil, fs.ErrNotExist
+		}
+		return template.Parse(source)
 	}}, nil
 }
 

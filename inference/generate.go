@@ -8,6 +8,7 @@ import (
 
 	"vitrine/inference/family"
 	"vitrine/inference/generate"
+	"vitrine/inference/template"
 )
 
 // continuation is what a model that generates keeps beside its network.
@@ -15,6 +16,9 @@ type continuation struct {
 	once   sync.Once
 	engine *generate.Engine
 	err    error
+	// chat is the checkpoint's template; why there is none is told to whoever chats.
+	chat    *template.Template
+	chatErr error
 }
 
 // cacheShare is the part of the memory budget that generation may fill with keys and values.
@@ -25,6 +29,9 @@ func (m *Model) generator() (*generate.Engine, error) {
 	net, ok := m.net.(family.Generator)
 	if !ok {
 		return nil, fmt.Errorf("inference: %w: this model does not generate text; choose one of the task text-generation", ErrInput)
+	}
+	if err := m.digesting.failure(); err != nil {
+		return nil, err
 	}
 	m.continuation.once.Do(func() {
 		budget, err := MemoryBudget()

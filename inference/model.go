@@ -121,6 +121,7 @@ func (m *Model) load(fsys fs.FS) error {
 		m.proc, err = vision.LoadProcessor(fsys, m.desc.ImageChannels)
 	case m.desc.Modality == "text":
 		m.tok, err = c.tokenizer()
+		m.continuation.chat, m.continuation.chatErr = c.chat()
 	}
 	if err != nil {
 		return err

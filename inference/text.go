@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"vitrine/inference/generate"
@@ -20,6 +21,10 @@ const (
 // Writing is what a generating model is asked for. Decoder-only models continue Text; those with an encoder read it and answer.
 type Writing struct {
 	Text string
+	// Messages are a conversation to be answered, written down by the checkpoint's chat template; Text is then left empty. Now is the day that a template
+	// may name, today where it is zero.
+	Messages []Message
+	Now      time.Time
 	// Prefix stands before every part of the text that is read: "summarize: " or "translate English to German: " of T5.
 	Prefix string
 	// Language is what is written, for translation models that know several: a token of the vocabulary, with or without its marks (fr, __fr__, fra_Latn,
@@ -121,19 +126,18 @@ func (m *Model) prompts(w *Writing) ([]generate.Prompt, *WrittenText, error) {
 		if w.Language != "" || w.Prefix != "" {
 			return nil, nil, fmt.Errorf("inference: %w: this model continues a text; write language and task into the text", ErrInput)
 		}
-		ids := w.IDs
-		if ids == nil {
-			tokens, err := m.tokens(w.Text)
-			if err != nil {
-				return nil, nil, err
-			}
-			ids = idsOf(tokens)
+		ids, err := m.promptIDs(w)
+		if err != nil {
+			return nil, nil, err
 		}
 		if start := m.Defaults().Start; len(ids) == 0 && start >= 0 {
 			ids = []int32{start}
 		}
 		out.PromptTokens = len(ids)
 		return []generate.Prompt{{IDs: ids}}, out, nil
+	}
+	if w.Messages != nil {
+		return nil, nil, fmt.Errorf("inference: %w: this model reads a text and answers once; it has no conversations", ErrInput)
 	}
 	if err := m.language(w); err != nil {
 		return nil, nil, err

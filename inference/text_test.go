@@ -11,8 +11,10 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"vitrine/inference/generate"
+	"vitrine/inference/template"
 )
 
 // pieces are a byte-level vocabulary: three special tokens, letters, a few words, and the four bytes of an emoji.
@@ -153,6 +155,45 @@ func TestWriteLongDocument(t *testing.T) {
 	beams, err := m.Write(context.Background(), Writing{Text: "the cat", Options: generate.Options{MaxNew: 4, Beams: 3, Return: 2}}, nil)
 	if err != nil || len(beams.Answers) != 2 || beams.Answers[0].Score < beams.Answers[1].Score || len(beams.Windows) != 0 {
 		t.Errorf("beams: %+v, %v", beams, err)
+	}
+}
+
+// TestChat: a conversation is written down by the template, special tokens and all; what the template or the model refuses is an error of the input.
+func TestChat(t *testing.T) {
+	m := speaking(t, "gpt2")
+	talk := []Message{{"user", "the cat"}, {"assistant", "a"}, {"user", "b"}}
+	if _, err := m.Write(context.Background(), Writing{Messages: talk}, nil); !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), "template") {
+		t.Errorf("without a template: %v", err)
+	}
+	parse := func(source string) {
+		m.continuation.chat, m.continuation.chatErr = template.Parse(source)
+	}
+	parse(`{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}#{% endif %}`)
+	got, err := m.ChatPrompt(talk, time.Time{})
+	if err != nil || got != "the cat</s>a</s>b</s>#" {
+		t.Errorf("%q, %v", got, err)
+	}
+	answer, err := m.Write(context.Background(), Writing{Messages: talk, Options: saying("a", "</s>")}, nil)
+	same, err2 := m.Write(context.Background(), Writing{Text: got, Options: saying("a", "</s>")}, nil)
+	if err != nil || err2 != nil || answer.Answers[0].Text != "a" || answer.PromptTokens != same.PromptTokens {
+		t.Errorf("%+v, %+v, %v, %v", answer, same, err, err2)
+	}
+	for name, w := range map[string]Writing{
+		"refused by the template": {Messages: []Message{{"system", "a"}}},
+		"nothing said":            {Messages: []Message{}},
+		"both":                    {Text: "a", Messages: talk},
+		"not UTF-8":               {Messages: []Message{{"user", "\xff"}}},
+	} {
+		if _, err := m.Write(context.Background(), w, nil); !errors.Is(err, ErrInput) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	parse(`{% macro`)
+	if _, err := m.ChatPrompt(talk, time.Time{}); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("a broken template: %v", err)
+	}
+	if _, err := speaking(t, "bart").Write(context.Background(), Writing{Messages: talk}, nil); !errors.Is(err, ErrInput) {
+		t.Errorf("an encoder-decoder: %v", err)
 	}
 }
 
