@@ -76,7 +76,7 @@ func compileRule(r Rule, known map[string]condition) (compiledRule, error) {
 }
 
 func (o Obligations) empty() bool {
-	return len(o.Mask)+len(o.Methods)+len(o.ForbidMethods) == 0 && o.ExplanationLevel == "" && o.Round == nil && !o.ModelSeesClear
+	return len(o.Mask)+len(o.Methods)+len(o.ForbidMethods) == 0 && o.ExplanationLevel == "" && o.Round == nil && !o.ModelSeesClear && !o.Review
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f || r == 0xfffd }

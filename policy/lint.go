@@ -72,6 +72,8 @@ func Lint(rules []Rule, groups []Grouping) []Issue {
 			add(SeverityError, LintInvalid, "", err.Error())
 		} else if len(s.Administrators()) == 0 {
 			add(SeverityError, LintLockout, "", "no role could edit this policy any more: keep policy.edit and user.manage allowed for one role")
+		} else if s.needsReview() && len(s.rolesWith(PolicyApprove)) == 0 {
+			add(SeverityError, LintLockout, "", "changes of the policy wait for a second person, and no role could approve one: allow policy.approve for a role")
 		}
 	}
 	return issues
@@ -100,6 +102,9 @@ func lintRule(r compiledRule, groups []Grouping) []Issue {
 	if len(r.cond.mentioned("method")) > 0 && r.Action != Explain {
 		warn(LintUnreachable, "rule %s asks for an explanation method, which %s does not have", r.ID, r.Action)
 	}
+	if r.Obligations.Review && r.Action != PolicyEdit {
+		warn(LintUnreachable, "rule %s asks for a second person, which only a change of the policy waits for", r.ID)
+	}
 	if kind, name, _ := splitSubject(r.Subject); kind == "role" && !KnownRole(name) &&
 		!slices.ContainsFunc(groups, func(g Grouping) bool { return g.Role == r.Subject || g.Member == r.Subject }) {
 		warn(LintUnknownRole, "rule %s is for %s, which nobody can have", r.ID, r.Subject)
@@ -107,9 +112,18 @@ func lintRule(r compiledRule, groups []Grouping) []Issue {
 	return out
 }
 
+// needsReview reports whether some rule makes a change of the policy wait for a
+// second person.
+func (s *Snapshot) needsReview() bool {
+	return slices.ContainsFunc(s.byAction[PolicyEdit], func(r *compiledRule) bool { return r.Obligations.Review })
+}
+
 // Administrators returns the roles that may both edit the policy and manage
 // users, asked as a signed-in person without a stated purpose would.
-func (s *Snapshot) Administrators() []string {
+func (s *Snapshot) Administrators() []string { return s.rolesWith(PolicyEdit, UserManage) }
+
+// rolesWith returns the roles that may do all of the actions.
+func (s *Snapshot) rolesWith(actions ...Action) []string {
 	names := map[string]bool{}
 	for _, r := range Roles {
 		names["role:"+r] = true
@@ -121,11 +135,11 @@ func (s *Snapshot) Administrators() []string {
 	}
 	var out []string
 	for name := range names {
-		may := func(a Action) bool {
-			return s.decide(Request{Workspace: s.workspace, Subject: Subject{ID: name}, Action: a,
+		lacks := slices.ContainsFunc(actions, func(a Action) bool {
+			return !s.decide(Request{Workspace: s.workspace, Subject: Subject{ID: name}, Action: a,
 				Object: strings.TrimSuffix(a.DefaultObject(), "*") + s.workspace, Context: Context{Auth: "password"}}).Allow
-		}
-		if may(PolicyEdit) && may(UserManage) {
+		})
+		if !lacks {
 			out = append(out, strings.TrimPrefix(name, "role:"))
 		}
 	}

@@ -38,6 +38,8 @@ type Obligations struct {
 	Methods []string `json:"methods,omitempty"`
 	// ModelSeesClear lets the model see the unmasked input.
 	ModelSeesClear bool `json:"model_sees_clear,omitempty"`
+	// Review makes what is asked a proposal that a second person has to approve.
+	Review bool `json:"review,omitempty"`
 	// Round is the number of decimals of every figure that leaves; nil leaves
 	// figures alone.
 	Round *int `json:"round,omitempty"`
@@ -76,14 +78,15 @@ func (o Obligations) Rounded(v float64) float64 {
 }
 
 // combine makes the obligations that satisfy both: every mask, the lowest
-// level, only methods open in both, the fewest decimals, and clear text for the
-// model only if both let it. The result does not depend on the order.
+// level, only methods open in both, the fewest decimals, review if either asks for
+// it, and clear text for the model only if both let it. The result does not depend on the order.
 func (o Obligations) combine(p Obligations) Obligations {
 	out := Obligations{
 		Mask:          union(o.Mask, p.Mask),
 		ForbidMethods: union(o.ForbidMethods, p.ForbidMethods),
 		Methods:       o.Methods,
 		Round:         o.Round, ModelSeesClear: o.ModelSeesClear && p.ModelSeesClear,
+		Review: o.Review || p.Review,
 	}
 	if slices.Index(Levels, p.Level()) < slices.Index(Levels, o.Level()) {
 		out.ExplanationLevel = p.ExplanationLevel

@@ -56,6 +56,8 @@ func samples(t *testing.T) map[string]struct {
 		"POST /api/v1/policies":                     {"/api/v1/policies", obj{"base": 99999, "reason": "a test", "cells": []obj{{"role": "analyst", "action": "export", "effect": "allow"}}}},
 		"POST /api/v1/policies/preview":             {"/api/v1/policies/preview", obj{"base": 99999, "cells": []obj{{"role": "analyst", "action": "export", "effect": "allow"}}}},
 		"POST /api/v1/policies/rollback":            {"/api/v1/policies/rollback", obj{"base": 99999, "version": 1, "reason": "a test"}},
+		"GET /api/v1/policies/proposals/:id":        {path: "/api/v1/policies/proposals/01JD0000000000000000000000"},
+		"POST /api/v1/policies/proposals/:id":       {"/api/v1/policies/proposals/01JD0000000000000000000000", obj{"verdict": "approve", "reason": "a test"}},
 		"GET /api/v1/policies/file":                 {path: "/api/v1/policies/file"},
 		"PUT /api/v1/policies/file":                 {"/api/v1/policies/file", obj{"base": 99999, "csv": "#", "reason": "a test"}},
 		"GET /api/v1/policies/who-can":              {path: "/api/v1/policies/who-can?action=export"},

@@ -21,6 +21,11 @@ func init() {
 		Summary: "Put the rules of an earlier version into force again, as a new version", Body: app.PolicyRollback{}, Reply: app.PolicyView{}, Status: http.StatusCreated,
 		Extra: []int{http.StatusConflict, http.StatusNotFound},
 	}, policyRollback)
+	api(http.MethodGet, "/api/v1/policies/proposals/:id", policy.PolicyRead, Doc{
+		Summary: "A change that waits for a second person, and what it would change", Reply: proposalReply{}}, proposalGet)
+	api(http.MethodPost, "/api/v1/policies/proposals/:id", policy.PolicyApprove, Doc{
+		Summary: "Approve, reject or (its author) withdraw a change that waits", Body: app.ProposalDecision{}, Reply: app.PolicyView{}, Extra: []int{http.StatusConflict},
+	}, proposalDecide)
 	api(http.MethodGet, "/api/v1/policies/file", policy.PolicyRead, Doc{Summary: "The policy in force as Casbin's tools read it", Media: "text/csv"}, policyFile)
 	api(http.MethodPut, "/api/v1/policies/file", policy.PolicyEdit, Doc{
 		Summary: "Put the rules of a file into force, as a new version", Body: app.PolicyImport{}, Reply: app.PolicyView{}, Status: http.StatusCreated, Extra: []int{http.StatusConflict},
@@ -125,6 +130,33 @@ func whatCan(c *Context) error {
 		return q.err
 	}
 	v, err := c.App.WhatCan(c.Ctx(), c.Caller, subject)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, v)
+}
+
+// proposalReply is a waiting change with its preview.
+type proposalReply struct {
+	app.ProposalView
+	Preview *app.PolicyPreview `json:"preview"`
+}
+
+func proposalGet(c *Context) error {
+	p, v, err := c.App.PreviewProposal(c.Ctx(), c.Caller, c.param("id"))
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, proposalReply{*p, v})
+}
+
+func proposalDecide(c *Context) error {
+	var r app.ProposalDecision
+	if err := c.Decode(&r); err != nil {
+		return err
+	}
+	r.RequestID = c.RequestID
+	v, err := c.App.DecideProposal(c.Ctx(), c.Caller, c.param("id"), r)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"vitrine/explain"
 	"vitrine/policy"
 	"vitrine/policy/privacy"
+	"vitrine/web/app"
 )
 
 // What the document says beyond Go's types. Everything here is either checked on
@@ -18,10 +19,11 @@ var closedLists = map[string]func() []string{
 	"data-classes": func() []string { return optional(policy.DataClasses) },
 	"roles":        func() []string { return policy.Roles },
 	"methods":      explain.IDs,
-	"formats":      func() []string { return []string{"csv", "jsonl", "pack"} },
+	"formats":      func() []string { return []string{"csv", "jsonl", "ocsf", "pack"} },
 	"languages":    func() []string { return []string{"", "en", "zh-Hans"} },
 	"levels":       func() []string { return optional(policy.Levels) },
 	"effects":      func() []string { return []string{policy.CellAllow, policy.CellDeny, policy.CellNone} },
+	"verdicts":     func() []string { return []string{app.VerdictApprove, app.VerdictReject, app.VerdictWithdraw} },
 	"actions": func() []string {
 		out := make([]string, len(policy.Actions))
 		for i, a := range policy.Actions {
@@ -79,7 +81,7 @@ var schemaRules = map[string]func() obj{
 		for _, f := range []string{"kind", "actor", "model", "decision"} {
 			props[f] = obj{"maxLength": 0}
 		}
-		return obj{"oneOf": []obj{{"properties": obj{"format": obj{"enum": []string{"csv", "jsonl"}}}}, {"properties": props}}}
+		return obj{"oneOf": []obj{{"properties": obj{"format": obj{"enum": []string{"csv", "jsonl", "ocsf"}}}}, {"properties": props}}}
 	},
 	"explainBody": func() obj {
 		var list []obj

@@ -18,6 +18,7 @@ func init() {
 	page(http.MethodGet, "/policies", policy.PolicyRead, policiesPage)
 	page(http.MethodPost, "/policies", policy.PolicyEdit, policyChangePage)
 	page(http.MethodPost, "/policies/rollback", policy.PolicyEdit, policyRollbackPage)
+	page(http.MethodPost, "/policies/proposals", policy.PolicyApprove, policyProposalPage)
 }
 
 // actionGroups are the blocks of the matrix, in order.
@@ -50,6 +51,10 @@ func policiesPage(c *Context) error {
 			return err
 		}
 		m.Rollback = &views.RollbackForm{Base: v.Version, Version: n}
+	} else if id := c.QueryParam("proposal"); id != "" {
+		if err := c.proposal(&m, id); err != nil {
+			return err
+		}
 	}
 	return c.Page(http.StatusOK, views.PoliciesPage(m))
 }
@@ -71,6 +76,9 @@ func (c *Context) policies(v *app.PolicyView) views.Policies {
 	}
 	for _, x := range v.Versions {
 		m.Versions = append(m.Versions, views.PolicyVersion{Version: x.Version, Hash: x.Hash, Author: c.actor(x.Author), Reason: x.Reason, Time: x.Time, Active: x.Active})
+	}
+	for _, p := range v.Proposals {
+		m.Waiting = append(m.Waiting, c.waiting(p))
 	}
 	return m
 }
@@ -96,6 +104,7 @@ func (c *Context) cellForm(v *app.PolicyView, role string, action policy.Action)
 	}
 	f.Others, f.Keep = otherRules(v, role, action, chosen), true
 	f.Level, f.Clear = o.ExplanationLevel, o.ModelSeesClear
+	f.Reviewed, f.Review = action == policy.PolicyEdit, o.Review
 	if o.Round != nil {
 		f.Round = strconv.Itoa(*o.Round)
 	}
@@ -128,6 +137,9 @@ func (c *Context) choices(f *views.CellForm, mask, forbid []string) {
 func cellChange(form url.Values) app.PolicyCell {
 	condition := strings.TrimSpace(form.Get("condition"))
 	cell := app.PolicyCell{Role: form.Get("role"), Action: form.Get("action"), Effect: form.Get("effect"), Condition: &condition, KeepOthers: form.Get("keep") != ""}
+	if policy.Action(cell.Action) == policy.PolicyEdit && cell.Effect == policy.EffectAllow {
+		cell.Obligations = &app.ObligationsChange{Review: form.Get("review") != ""}
+	}
 	if dutiful[policy.Action(cell.Action)] && cell.Effect == policy.EffectAllow {
 		o := &app.ObligationsChange{Mask: form["mask"], ExplanationLevel: form.Get("level"), ForbidMethods: form["forbid"]}
 		if n, err := strconv.Atoi(form.Get("round")); err == nil {
@@ -152,10 +164,11 @@ func policyChangePage(c *Context) error {
 	if form.Get("preview") != "" {
 		shown, err = preview(c.App.PreviewPolicy(c.Ctx(), c.Caller, app.PolicyProposal{Base: base, Cells: []app.PolicyCell{cell}}))
 	} else {
-		_, err = c.App.ChangePolicy(c.Ctx(), c.Caller, app.PolicyChange{Base: base, Cells: []app.PolicyCell{cell}, Reason: form.Get("reason"), RequestID: c.RequestID})
-		if err == nil {
-			return c.Redirect(http.StatusSeeOther, "/policies?changed="+cell.Role+"+"+cell.Action)
+		v, cerr := c.App.ChangePolicy(c.Ctx(), c.Caller, app.PolicyChange{Base: base, Cells: []app.PolicyCell{cell}, Reason: form.Get("reason"), RequestID: c.RequestID})
+		if cerr == nil {
+			return c.changed(v, base, cell.Role+"+"+cell.Action)
 		}
+		err = cerr
 	}
 	return c.policyAgain(err, func(v *app.PolicyView, m *views.Policies) {
 		m.Preview = shown
@@ -164,7 +177,8 @@ func policyChangePage(c *Context) error {
 			return
 		}
 		f := &views.CellForm{Base: v.Version, Role: cell.Role, Action: cell.Action, Effect: cell.Effect, Condition: *cell.Condition, Level: form.Get("level"),
-			Round: form.Get("round"), Reason: form.Get("reason"), Duties: dutiful[action], Keep: cell.KeepOthers}
+			Round: form.Get("round"), Reason: form.Get("reason"), Duties: dutiful[action], Keep: cell.KeepOthers,
+			Reviewed: action == policy.PolicyEdit, Review: form.Get("review") != ""}
 		f.Others = c.cellForm(v, cell.Role, action).Others
 		c.choices(f, form["mask"], form["forbid"])
 		m.Edit = f
@@ -177,9 +191,9 @@ func policyRollbackPage(c *Context) error {
 	if err1 != nil || err2 != nil {
 		return invalid("the form does not say which version to go back to", "load the page again")
 	}
-	_, err := c.App.RollBackPolicy(c.Ctx(), c.Caller, app.PolicyRollback{Base: base, Version: version, Reason: c.FormValue("reason"), RequestID: c.RequestID})
+	v, err := c.App.RollBackPolicy(c.Ctx(), c.Caller, app.PolicyRollback{Base: base, Version: version, Reason: c.FormValue("reason"), RequestID: c.RequestID})
 	if err == nil {
-		return c.Redirect(http.StatusSeeOther, "/policies?changed=version+"+strconv.FormatInt(version, 10))
+		return c.changed(v, base, "version+"+strconv.FormatInt(version, 10))
 	}
 	return c.policyAgain(err, func(v *app.PolicyView, m *views.Policies) {
 		m.Rollback = &views.RollbackForm{Base: v.Version, Version: version, Reason: c.FormValue("reason")}

@@ -192,11 +192,9 @@ type Change struct {
 
 const maxReason = 1000
 
-// Change stores the rules as the next version and puts it into force as soon as
-// the transaction is on disk. Errors: ErrConflict when Base is not the newest
-// version, a *LintError when the rules are broken or lock everybody out.
-func (p *Policies) Change(ctx context.Context, c Change) (*policy.Snapshot, error) {
-	if c.Reason = strings.TrimSpace(c.Reason); c.Reason == "" || len(c.Reason) > maxReason {
+// compile is the policy that the change makes, once it was found sound.
+func (c Change) compile() (*policy.Snapshot, error) {
+	if reason := strings.TrimSpace(c.Reason); reason == "" || len(reason) > maxReason {
 		return nil, fmt.Errorf("%w: say why, in 1 to %d bytes", policy.ErrRule, maxReason)
 	}
 	if issues := Lint(c.Rules, c.Groups); policy.HasErrors(issues) {
@@ -209,8 +207,19 @@ func (p *Policies) Change(ctx context.Context, c Change) (*policy.Snapshot, erro
 	if s.Workspace() != c.Workspace {
 		return nil, fmt.Errorf("%w: the rules are not of this workspace", policy.ErrRule)
 	}
+	return s, nil
+}
+
+// Change stores the rules as the next version and puts it into force as soon as
+// the transaction is on disk. Errors: ErrConflict when Base is not the newest
+// version, a *LintError when the rules are broken or lock everybody out.
+func (p *Policies) Change(ctx context.Context, c Change) (*policy.Snapshot, error) {
+	s, err := c.compile()
+	if err != nil {
+		return nil, err
+	}
 	row := versionRow{Workspace: c.Workspace, Number: s.Version(), Hash: s.Hash(), Content: s.Bytes(),
-		Rules: len(c.Rules), Author: c.Author, Reason: c.Reason, Created: toMillis(p.now())}
+		Rules: len(c.Rules), Author: c.Author, Reason: strings.TrimSpace(c.Reason), Created: toMillis(p.now())}
 	err = write(ctx, p.db, func(ctx context.Context, tx *gorm.DB) error {
 		var newest int64
 		err := tx.Model(&versionRow{}).Where("workspace = ?", c.Workspace).Select("COALESCE(MAX(number), 0)").Scan(&newest).Error

@@ -77,6 +77,14 @@ func init() {
 		m.Rollback, m.Preview = &views.RollbackForm{Base: 42, Version: 41}, preview
 		return views.PoliciesPage(m)
 	})
+	register("policies-proposal", func(s views.Shell) templ.Component {
+		m := policies(s)
+		later := noon.AddDate(0, 0, 7)
+		m.Waiting = []views.Proposal{{ID: "1", Base: 42, Author: "chen.yu", Reason: "Research needs attention maps.", Created: noon, MayJudge: true},
+			{ID: "2", Base: 42, Author: "a.novak", Reason: "From Monday on.", Created: noon, Starts: &later, Approved: true}}
+		m.Proposal, m.Preview = &m.Waiting[0], preview
+		return views.PoliciesPage(m)
+	})
 	register("policy-reach", func(s views.Shell) templ.Component {
 		access := func(subject string, always bool, denies ...policy.Rule) policy.Access {
 			return policy.Access{Subject: subject, Action: policy.Predict, Object: "model:any", Always: always,

@@ -147,6 +147,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	}
 	a.background.Go(func() { a.check(background) })
 	a.background.Go(func() { a.anchor(background) })
+	a.background.Go(func() { a.schedule(background) })
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -53,7 +54,8 @@ func (a *App) policyView(ctx context.Context) (*PolicyView, error) {
 		}
 		v.Versions = append(v.Versions, view)
 	}
-	return v, nil
+	v.Proposals, err = a.proposals(ctx)
+	return v, err
 }
 
 func versionView(v policystore.Version, active bool) PolicyVersion {
@@ -69,24 +71,26 @@ func cellView(c policy.Cell) CellView {
 }
 
 // ChangePolicy applies edits of the matrix on top of the version r.Base, as the next
-// version. It is in force for every request that begins after it returns.
+// version. It is in force for every request that begins after it returns, unless the rule
+// that lets the caller change the policy asks for review: then it is a proposal of the
+// view that comes back.
 //
 // Errors: [*Denied]; ErrConflict when another version came in between, or when nobody
 // could edit the policy any more; ErrInput for an edit that makes no sense.
 func (a *App) ChangePolicy(ctx context.Context, c identity.Caller, r PolicyChange) (*PolicyView, error) {
-	return a.replacePolicy(ctx, c, r.Base, r.Reason, r.RequestID, a.cells(r.Cells))
+	return a.replacePolicy(ctx, c, r.Base, r.Starts, r.Reason, r.RequestID, a.cells(r.Cells))
 }
 
 // RollBackPolicy puts the rules of an earlier version into force again, as the next
 // version. Errors as of ChangePolicy; ErrNotFound for a version that never was.
 func (a *App) RollBackPolicy(ctx context.Context, c identity.Caller, r PolicyRollback) (*PolicyView, error) {
-	return a.replacePolicy(ctx, c, r.Base, r.Reason, r.RequestID, a.version(r.Version))
+	return a.replacePolicy(ctx, c, r.Base, nil, r.Reason, r.RequestID, a.version(r.Version))
 }
 
 // ImportPolicy puts the rules of a file, as policy.ReadCSV reads it, into force as the
 // next version. Errors as of ChangePolicy.
 func (a *App) ImportPolicy(ctx context.Context, c identity.Caller, r PolicyImport) (*PolicyView, error) {
-	return a.replacePolicy(ctx, c, r.Base, r.Reason, r.RequestID, a.file(r.CSV))
+	return a.replacePolicy(ctx, c, r.Base, nil, r.Reason, r.RequestID, a.file(r.CSV))
 }
 
 // proposal makes rules and groupings out of the policy in force.
@@ -128,7 +132,7 @@ func (a *App) file(text string) proposal {
 	}
 }
 
-func (a *App) replacePolicy(ctx context.Context, c identity.Caller, on int64, why, request string, make proposal) (*PolicyView, error) {
+func (a *App) replacePolicy(ctx context.Context, c identity.Caller, on int64, starts *time.Time, why, request string, make proposal) (*PolicyView, error) {
 	base, err := a.policies.Active(ctx, a.workspace)
 	if err != nil {
 		return nil, err
@@ -149,9 +153,18 @@ func (a *App) replacePolicy(ctx context.Context, c identity.Caller, on int64, wh
 	if len(policy.Diff(base, next)) == 0 && sameRules(base.Rules(), next.Rules()) {
 		return nil, fail(ErrUnchanged, "change a cell first", "the change leaves the policy as it is")
 	}
-	if err := a.changePolicy(ctx, q, d, base, policystore.Change{
-		Workspace: a.workspace, Base: base.Version(), Rules: next.Rules(), Groups: next.Groups(), Author: c.ID, Reason: reason,
-	}); err != nil {
+	change := policystore.Change{Workspace: a.workspace, Base: base.Version(), Rules: next.Rules(), Groups: next.Groups(), Author: c.ID, Reason: reason}
+	switch {
+	case d.Obligations.Review && starts != nil:
+		err = a.propose(ctx, q, d, change, *starts)
+	case d.Obligations.Review:
+		err = a.propose(ctx, q, d, change, time.Time{})
+	case starts != nil:
+		return nil, fail(ErrInput, "leave the time out, or let changes be approved by a second person", "only an approved change comes into force at a later time")
+	default:
+		err = a.changePolicy(ctx, q, d, base, change, nil)
+	}
+	if err != nil {
 		return nil, policyError(err)
 	}
 	return a.policyView(ctx)
@@ -187,7 +200,7 @@ func edited(rules []policy.Rule, workspace string, cells []PolicyCell) (out []po
 		}
 		if o := x.Obligations; o != nil {
 			e.Obligations = &policy.Obligations{Mask: o.Mask, ExplanationLevel: o.ExplanationLevel, Methods: o.Methods,
-				ForbidMethods: o.ForbidMethods, Round: o.Round, ModelSeesClear: o.ModelSeesClear}
+				ForbidMethods: o.ForbidMethods, Round: o.Round, ModelSeesClear: o.ModelSeesClear, Review: o.Review}
 		}
 		if out, err = policy.SetCell(out, workspace, e); err != nil {
 			return nil, policyError(err)
@@ -219,6 +232,8 @@ func policyError(err error) error {
 			}
 		}
 		return fail(ErrInput, "change the edit", "%s", plain(err))
+	case errors.Is(err, policystore.ErrProposalState):
+		return fail(ErrConflict, "look at the policy again", "%s", plain(err))
 	case errors.Is(err, policystore.ErrConflict):
 		return fail(ErrConflict, "look at the policy again and repeat the change", "another version came into force meanwhile")
 	case errors.Is(err, policy.ErrRule):
@@ -227,8 +242,9 @@ func policyError(err error) error {
 	return err
 }
 
-// changePolicy keeps the version and its log entry, both or neither.
-func (a *App) changePolicy(ctx context.Context, q ask, d policy.Decision, base *policy.Snapshot, change policystore.Change) error {
+// changePolicy keeps the version and its log entry, and what with does before, all or
+// nothing.
+func (a *App) changePolicy(ctx context.Context, q ask, d policy.Decision, base *policy.Snapshot, change policystore.Change, with func(ctx context.Context) error) error {
 	own, err := a.ownKey(ctx, q.caller.ID)
 	if err != nil {
 		return err
@@ -239,6 +255,11 @@ func (a *App) changePolicy(ctx context.Context, q ask, d policy.Decision, base *
 		return err
 	}
 	return a.db.Write(ctx, func(ctx context.Context) error {
+		if with != nil {
+			if err := with(ctx); err != nil {
+				return err
+			}
+		}
 		s, err := a.policies.Change(ctx, change)
 		if err != nil {
 			return err

@@ -96,7 +96,12 @@ func (a *App) preview(ctx context.Context, c identity.Caller, on int64, make pro
 	if err != nil {
 		return nil, err
 	}
-	p := &PolicyPreview{Base: base.Version(), Changes: Effects(policy.Diff(base, next)), Warnings: []string{}}
+	return a.compare(ctx, base, next)
+}
+
+// compare says what next changes in base.
+func (a *App) compare(ctx context.Context, base, next *policy.Snapshot) (p *PolicyPreview, err error) {
+	p = &PolicyPreview{Base: base.Version(), Changes: Effects(policy.Diff(base, next)), Warnings: []string{}}
 	known := map[string]bool{}
 	for _, i := range policystore.Lint(base.Rules(), base.Groups()) {
 		known[i.Message] = true

@@ -76,10 +76,13 @@ type ExportRequest struct {
 // PolicyChange is one edit of the matrix. Cells are applied in order on top of the
 // version Base; a Base that is not the current version is refused with ErrConflict.
 type PolicyChange struct {
-	Base      int64        `json:"base" schema:"minimum=0"`
-	Cells     []PolicyCell `json:"cells" schema:"minItems=1;maxItems=50"`
-	Reason    string       `json:"reason" schema:"minLength=1;maxLength=500;pattern=sentence;says=must say something"`
-	RequestID string       `json:"-"`
+	Base   int64        `json:"base" schema:"minimum=0"`
+	Cells  []PolicyCell `json:"cells" schema:"minItems=1;maxItems=50"`
+	Reason string       `json:"reason" schema:"minLength=1;maxLength=500;pattern=sentence;says=must say something"`
+	// Starts is when the change comes into force; none = at once. A later time needs a
+	// policy under which changes are approved by a second person.
+	Starts    *time.Time `json:"starts,omitempty"`
+	RequestID string     `json:"-"`
 }
 
 // PolicyRollback puts the rules of an earlier version into force again.
@@ -125,4 +128,13 @@ type ObligationsChange struct {
 	ForbidMethods    []string `json:"forbid_methods" schema:"items.list=methods"`
 	Round            *int     `json:"round" schema:"minimum=0;maximum=12"`
 	ModelSeesClear   bool     `json:"model_sees_clear"`
+	Review           bool     `json:"review,omitempty"` // of policy.edit: a second person approves each change
+}
+
+// ProposalDecision decides a change that waits for a second person. Verdict is approve,
+// reject, or withdraw for its author.
+type ProposalDecision struct {
+	Verdict   string `json:"verdict" schema:"list=verdicts"`
+	Reason    string `json:"reason" schema:"minLength=1;maxLength=500;pattern=sentence;says=must say something"`
+	RequestID string `json:"-"`
 }

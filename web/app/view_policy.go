@@ -31,6 +31,22 @@ type PolicyView struct {
 	Warnings []string        `json:"warnings,omitempty"`
 	Versions []PolicyVersion `json:"versions"`
 	Purposes []string        `json:"purposes"`
+	// Proposals wait for a second person, or for their time.
+	Proposals []ProposalView `json:"proposals,omitempty"`
+}
+
+// ProposalView is a change of the policy that is not in force.
+type ProposalView struct {
+	ID      string     `json:"id"`
+	Base    int64      `json:"base"`
+	Hash    string     `json:"hash"`
+	Author  string     `json:"author"`
+	Reason  string     `json:"reason"`
+	Created time.Time  `json:"created"`
+	Starts  *time.Time `json:"starts,omitempty"`
+	State   string     `json:"state"` // open, approved, rejected, withdrawn, in-force, stale
+	Decider string     `json:"decider,omitempty"`
+	Decided *time.Time `json:"decided,omitempty"`
 }
 
 // PolicyVersion is one row of the policy's history, newest first.
