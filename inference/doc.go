@@ -31,6 +31,13 @@
 // leave too little. Threads bounds the processors of one run. A run whose context ends stops within 100 ms, inside long
 // nodes too.
 //
+// # Generation
+//
+// Write continues a text, answers a conversation (package template writes it down as the checkpoint expects) or, with an
+// encoder, summarises and translates, long documents in windows. Continue and Score do the same for ids. Package generate keeps
+// keys and values page by page and runs the steps of all requests together; a row of a step has the bits that the same position
+// has in a run of the whole sequence, so that who shares a step, what was known before and how a prompt was cut do not show.
+//
 // # Adding things
 //
 // An op, a family, a task or a tokenizer model is one file that registers itself in init; the conformance test of its
