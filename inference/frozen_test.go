@@ -31,6 +31,13 @@ var frozenBits = map[string]string{
 	"conformance/testdata/golden/family/t5":                 "5d7e7b14e5dd8f7aa8fedb432d56b48c",
 	"conformance/testdata/golden/family/bart":               "892e16ce613735414e867a5ae886e108",
 	"conformance/testdata/golden/family/m2m_100":            "20180939d5d69ebecaccbb832258a509",
+	"conformance/testdata/golden/family/gpt_neox_serial":    "6f1618205d843add1cf6d2ab5803c182",
+	"conformance/testdata/golden/family/llama3":             "6ec4e76624c9577ba69564e06f73d97d",
+	"conformance/testdata/golden/family/marian":             "c4a11152d131e6c4d0d2b94f078bce5a",
+	"conformance/testdata/golden/family/mistral":            "5ef8f02c8c29fb7c1927930fc3d9323e",
+	"conformance/testdata/golden/family/qwen2":              "e72cc40e61dea1f8c49a47ca9cf348fa",
+	"conformance/testdata/golden/family/t5_v1_1":            "b74fab48f2e178bb2bddcb7bebe49912",
+	"conformance/testdata/golden/family/vit":                "1477be82bf30549470928a5d38f317f5",
 }
 
 const frozenVersion = "1"
@@ -39,7 +46,7 @@ func TestFrozenBits(t *testing.T) {
 	if EngineVersion() != frozenVersion {
 		t.Errorf("engine version %s, the frozen bits are of %s: freeze them anew", EngineVersion(), frozenVersion)
 	}
-	for _, dir := range networks {
+	for _, dir := range networks(t) {
 		m, err := Open(dir)
 		if err != nil {
 			t.Fatal(err)

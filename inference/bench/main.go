@@ -117,7 +117,7 @@ func run(s *settings) error {
 	start := time.Now()
 	for _, threads := range s.threads {
 		for _, r := range rows {
-			if !s.wants(r) || slices.ContainsFunc(done, func(m measured) bool { return m.Row == r.name && m.Threads == threads }) {
+			if r.from != "" || !s.wants(r) || slices.ContainsFunc(done, func(m measured) bool { return m.Row == r.name && m.Threads == threads }) {
 				continue
 			}
 			if time.Since(start) > s.budget {
