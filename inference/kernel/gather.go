@@ -9,6 +9,7 @@ type gather struct {
 	dstH, dstW, dstC           int
 	phaseH, phaseW, outH, outW int // grid (y,x) lands on destination (phaseH+y*outH, phaseW+x*outW)
 	weight                     filterPanels
+	runs                       []run // of the taps, for one group
 }
 
 // gatherRows is the most grid pixels of one unit.
@@ -85,6 +86,7 @@ func (g *gather) run(threads int, src, dst []float32, ep Epilogue) {
 		g.narrow(threads, src, dst)
 		return
 	}
+	g.findRuns()
 	pixels, most := g.pixels(), gatherRows
 	switch n := workers(threads); {
 	case n == 1: // as even as can be
@@ -118,10 +120,9 @@ func (g *gather) shared(threads int, src, dst []float32, ep Epilogue) {
 		g.places(at[:n], p0)
 		for group, b := range g.weight.panels {
 			cg := b.K / len(g.taps)
-			runs := g.runs(cg)
 			Parallel(threads, (n+5)/6, func(u int) {
 				lo, hi := span(n, 6, u)
-				g.fill((*as)[lo*b.K:hi*b.K], src, at[lo:hi], runs, group*cg, cg, 0, b.K)
+				g.fill((*as)[lo*b.K:hi*b.K], src, at[lo:hi], group*cg, cg, 0, b.K)
 			})
 			j := group * b.N
 			gemmGrid(threads, n, *as, b.K, b, dst[p0*g.dstC+j:], g.dstC, ep.from(p0*g.dstC+j, j))
@@ -148,10 +149,9 @@ func (g *gather) unit(t *table, src, dst []float32, ep Epilogue, p0, rows, group
 	defer release(as)
 	var at [gatherRows]place
 	g.places(at[:rows], p0)
-	runs := g.runs(cg)
 	for k0 := 0; k0 < b.K; k0 += depth {
 		kc := min(depth, b.K-k0)
-		g.fill((*as)[:rows*kc], src, at[:rows], runs, group*cg, cg, k0, kc)
+		g.fill((*as)[:rows*kc], src, at[:rows], group*cg, cg, k0, kc)
 		for q := 0; q < panels; q += unitPanels {
 			w := min(unitPanels, panels-q)
 			at, to := q*panelWidth, out[q*panelWidth:]
@@ -176,22 +176,20 @@ func (g *gather) unit(t *table, src, dst []float32, ep Epilogue, p0, rows, group
 // run is a stretch of the chain whose operands lie side by side in the source: taps next to each other in one row, or the channels of one tap.
 type run struct{ taps, oy, ox int }
 
-func (g *gather) runs(cg int) []run {
-	var out []run
+func (g *gather) findRuns() {
 	for i, t := range g.taps {
-		if l := len(out) - 1; i > 0 && cg == g.srcC && t.oy == out[l].oy && t.ox == out[l].ox+out[l].taps {
-			out[l].taps++
+		if l := len(g.runs) - 1; i > 0 && len(g.weight.panels) == 1 && t.oy == g.runs[l].oy && t.ox == g.runs[l].ox+g.runs[l].taps {
+			g.runs[l].taps++
 			continue
 		}
-		out = append(out, run{1, t.oy, t.ox})
+		g.runs = append(g.runs, run{1, t.oy, t.ox})
 	}
-	return out
 }
 
 // fill copies the operands k0..k0+kc of the chain of each pixel into rows of a; those outside the image become zeros.
-func (g *gather) fill(a, src []float32, at []place, runs []run, c0, cg, k0, kc int) {
+func (g *gather) fill(a, src []float32, at []place, c0, cg, k0, kc int) {
 	start := 0
-	for _, r := range runs {
+	for _, r := range g.runs {
 		n := r.taps * cg
 		lo, hi := max(k0-start, 0), min(k0+kc-start, n) // the part of the run in this block
 		if lo < hi {

@@ -16,13 +16,13 @@ type grid struct {
 	pieces            []piece // in panels, counted over all blocks
 }
 
-func newGrid(threads, m, panels int) *grid {
+func newGrid(t *table, threads, m, panels int) *grid {
 	blocks := (m + unitRows - 1) / unitRows
 	for threads > 1 && (m+blocks-1)/blocks > 12 && blocks*panels < 2*threads {
 		blocks *= 2
 	}
 	g := &grid{m: m, panels: panels, height: (m + blocks - 1) / blocks}
-	least := 1
+	least := max(1, t.least)
 	if m <= 3 { // so few rows stream several panels at once
 		least = unitPanels
 	}
@@ -72,8 +72,8 @@ func (g *grid) unit(u int) (i0, rows, p0, width int) {
 
 // gemmGrid splits C into units and runs the tile of the current level over them.
 func gemmGrid(threads, m int, a []float32, lda int, b *Panel, c []float32, ldc int, ep Epilogue) {
-	g := newGrid(workers(threads), m, panelsOf(b.N))
 	t := current.Load()
+	g := newGrid(t, workers(threads), m, panelsOf(b.N))
 	Parallel(threads, len(g.pieces), func(u int) {
 		i0, rows, p0, width := g.unit(u)
 		gemmUnit(t, rows, a[i0*lda:], lda, b, p0, width, c, i0, ldc, ep)

@@ -21,8 +21,8 @@ func GemmMany(threads, m int, a []float32, lda int, products ...Product) {
 	if panels == 0 {
 		return
 	}
-	g := newGrid(workers(threads), m, panels)
 	t := current.Load()
+	g := newGrid(t, workers(threads), m, panels)
 	Parallel(threads, len(g.pieces), func(u int) {
 		i0, rows, at, width := g.unit(u)
 		for _, p := range products {

@@ -70,7 +70,7 @@ func avx2Table() *table {
 
 func avx512Table() *table {
 	t := genericTable()
-	t.level = AVX512
+	t.level, t.least = AVX512, 2
 	t.use(&gemmTiles_avx512, &stridedTiles_avx512)
 	t.add = asm2(add_avx512)
 	t.sub = asm2(sub_avx512)

@@ -8,7 +8,7 @@ var tables = []*table{genericTable(), neonTable()}
 // neonTable is the portable table with the assembly in place; what has none stays portable.
 func neonTable() *table {
 	t := genericTable()
-	t.level = NEON
+	t.level, t.least = NEON, 1
 	t.gemm, t.gemmLast, t.gemmRows = gemmNEON, gemmLastNEON, gemmRowsNEON
 	t.transpose = asmTranspose(transpose_neon)
 	t.widenF16, t.widenBF16 = asmWiden(widen_f16_neon), asmWiden(widen_bf16_neon)

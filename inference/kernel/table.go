@@ -5,6 +5,7 @@ package kernel
 // Slices of one call have one length; dst may be any of the sources.
 type table struct {
 	level Level
+	least int // panels that a product needs beside each other for tiles at full speed; zero is one
 	// gemm computes rows×(16·panels) elements of C for any rows and panels: c (row stride ldc) gets, or when load is set continues, the chains over
 	// k elements of a (row stride lda) and of panels b (bs elements apart).
 	gemm func(rows, panels, k int, a []float32, lda int, b []float32, bs int, c []float32, ldc int, load bool)
