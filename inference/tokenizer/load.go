@@ -32,7 +32,7 @@ func load(fsys fs.FS) (Tokenizer, error) {
 		file string
 		load func(fs.FS) (Tokenizer, error)
 	}{
-		{"source.spm", loadMarian},
+		{"source.spm", loadMarian}, {"sentencepiece.bpe.model", loadFairseq}, {"merges.txt", loadMerges},
 		{"tokenizer.model", func(fsys fs.FS) (Tokenizer, error) { return loadSPM(fsys, "tokenizer.model") }},
 		{"spiece.model", func(fsys fs.FS) (Tokenizer, error) { return loadSPM(fsys, "spiece.model") }},
 	} {
@@ -54,15 +54,10 @@ func load(fsys fs.FS) (Tokenizer, error) {
 	return p, nil
 }
 
-// otherFiles are files of tokenizers that come without a tokenizer.json.
-var otherFiles = []string{"sentencepiece.bpe.model", "merges.txt", "vocab.json"}
-
 // nothingToRead says what a folder without a usable file has instead.
 func nothingToRead(fsys fs.FS) error {
-	for _, name := range otherFiles {
-		if _, err := fs.Stat(fsys, name); err == nil {
-			return fmt.Errorf("%w: the folder has %s without tokenizer.json; save the tokenizer in the fast format", ErrUnsupported, name)
-		}
+	if _, err := fs.Stat(fsys, "vocab.json"); err == nil {
+		return fmt.Errorf("%w: the folder has vocab.json without tokenizer.json or merges.txt; save the tokenizer in the fast format", ErrUnsupported)
 	}
 	return fmt.Errorf("%w: the folder has neither tokenizer.json nor another tokenizer file; copy the tokenizer's files into it", ErrFormat)
 }

@@ -22,6 +22,9 @@ func loadSPM(fsys fs.FS, name string) (*pipeline, error) {
 	if p.model, err = m.model(); err != nil {
 		return nil, err
 	}
+	if u, ok := p.model.(*unigram); ok {
+		u.single = false // the converted tokenizer sums in float64
+	}
 	vocab := p.model.vocabulary()
 	var added []addedToken
 	for i, piece := range m.pieces {

@@ -20,10 +20,14 @@ func parseRoberta(raw json.RawMessage) (postProcessor, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newRoberta(cls, clsID, sep, sepID, byteLevelTrim{orTrue(c.TrimOffsets), orTrue(c.AddPrefixSpace)}), nil
+}
+
+func newRoberta(cls string, clsID int32, sep string, sepID int32, blanks byteLevelTrim) robertaPost {
 	end := templatePiece{sequence: -1, special: []Token{specialToken(sepID, sep, 0)}}
 	single := []templatePiece{{sequence: -1, special: []Token{specialToken(clsID, cls, 0)}}, {sequence: 0}, end}
 	pair := append(single[:3:3], end, templatePiece{sequence: 1}, end)
-	return robertaPost{byteLevelTrim{orTrue(c.TrimOffsets), orTrue(c.AddPrefixSpace)}, template{single, pair}}, nil
+	return robertaPost{blanks, template{single, pair}}
 }
 
 // robertaPost is <s> A </s> </s> B </s> with every type 0, behind the trimming

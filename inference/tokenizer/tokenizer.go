@@ -71,7 +71,8 @@ type Tokenizer interface {
 }
 
 // Load reads the tokenizer of a hub folder: tokenizer.json where present, else
-// source.spm, target.spm and vocab.json (Marian), tokenizer.model or
+// source.spm, target.spm and vocab.json (Marian), sentencepiece.bpe.model
+// (XLM-RoBERTa), vocab.json and merges.txt (byte-level BPE), tokenizer.model or
 // spiece.model (SentencePiece), or vocab.txt (WordPiece), each with
 // tokenizer_config.json.
 func Load(fsys fs.FS) (Tokenizer, error) {
@@ -81,7 +82,7 @@ func Load(fsys fs.FS) (Tokenizer, error) {
 // Present says whether a hub folder has the files of a tokenizer that Load
 // would read or refuse by name.
 func Present(fsys fs.FS) bool {
-	for _, name := range append([]string{"tokenizer.json", "vocab.txt", "source.spm", "tokenizer.model", "spiece.model"}, otherFiles...) {
+	for _, name := range []string{"tokenizer.json", "vocab.txt", "source.spm", "sentencepiece.bpe.model", "merges.txt", "vocab.json", "tokenizer.model", "spiece.model"} {
 		if _, err := fs.Stat(fsys, name); err == nil {
 			return true
 		}
