@@ -115,26 +115,24 @@ func run(s *settings) error {
 		return err
 	}
 	start := time.Now()
-	for _, threads := range s.threads {
-		for _, r := range rows {
-			if r.from != "" || !s.wants(r) || slices.ContainsFunc(done, func(m measured) bool { return m.Row == r.name && m.Threads == threads }) {
-				continue
-			}
-			if time.Since(start) > s.budget {
-				fmt.Fprintf(os.Stderr, "%s, %d threads: left out, the time is over\n", r.name, threads)
-				continue
-			}
-			begin := time.Now()
-			m, err := s.measure(r, threads)
-			if err != nil {
-				fmt.Fprintf(os.Stderr, "%s, %d threads: %v\n", r.name, threads, err)
-				continue
-			}
-			fmt.Fprintf(os.Stderr, "%s, %d threads: %.0f s\n", r.name, threads, time.Since(begin).Seconds())
-			done = append(done, *m)
-			if err := s.save(*m); err != nil {
-				return err
-			}
+	for _, w := range s.order() {
+		if slices.ContainsFunc(done, func(m measured) bool { return m.Row == w.name && m.Threads == w.threads }) {
+			continue
+		}
+		if time.Since(start) > s.budget {
+			fmt.Fprintf(os.Stderr, "%s, %d threads: left out, the time is over\n", w.name, w.threads)
+			continue
+		}
+		begin := time.Now()
+		m, err := s.measure(w.row, w.threads)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "%s, %d threads: %v\n", w.name, w.threads, err)
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "%s, %d threads: %.0f s\n", w.name, w.threads, time.Since(begin).Seconds())
+		done = append(done, *m)
+		if err := s.save(*m); err != nil {
+			return err
 		}
 	}
 	table := s.table(done)
@@ -143,6 +141,27 @@ func run(s *settings) error {
 		return nil
 	}
 	return replaceTable(s.readme, table)
+}
+
+// work is a row on a number of threads.
+type work struct {
+	row
+	threads int
+}
+
+// order lists what is to be measured: rows that take minutes come last.
+func (s *settings) order() []work {
+	var out []work
+	for _, slow := range []bool{false, true} {
+		for _, threads := range s.threads {
+			for _, r := range rows {
+				if r.from == "" && r.slow == slow && s.wants(r) {
+					out = append(out, work{r, threads})
+				}
+			}
+		}
+	}
+	return out
 }
 
 func (s *settings) wants(r row) bool {
@@ -225,6 +244,9 @@ func (s *settings) measure(r row, threads int) (*measured, error) {
 	var names []string
 	for _, p := range r.peers {
 		names = append(names, p.name)
+	}
+	if r.slow && threads == 1 {
+		names = names[:1] // the harder one
 	}
 	ours := shellQuote(append([]string{s.vitrine}, s.ours(r, threads)...))
 	var got struct {

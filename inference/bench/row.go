@@ -34,6 +34,7 @@ type row struct {
 	alone       bool    // share of the processor's peak, no peer
 	least       float64 // of that share
 	delta       bool    // the completeness delta is shown
+	slow        bool    // takes minutes; on one thread only the first peer is measured
 }
 
 func onnx(most, aim float64) []peer {
@@ -53,20 +54,20 @@ var rows = []row{
 	{name: "minilm-32x128", work: "MiniLM forward, 32×128", kase: "minilm-forward-32x128", model: "minilm", args: "--case hidden --tokens 128 --batch 32", input: "ids-32x128",
 		peers: onnx(0.90, 0.70), best: true, rounds: 2, roundsAlone: 1},
 	{name: "resnet50-1", work: "ResNet-50 forward, 1 image", kase: "resnet50-forward-1", model: "resnet-50", args: "--case forward", input: "pixels-1",
-		peers: []peer{{"onnxruntime", 1, 0.88}}, rounds: 3, roundsAlone: 2},
+		peers: []peer{{"onnxruntime", 1, 0.88}}, rounds: 2, roundsAlone: 2},
 	{name: "resnet50-8", work: "ResNet-50 forward, 8 images", kase: "resnet50-forward-8", model: "resnet-50", args: "--case forward --batch 8", input: "pixels-8",
-		peers: []peer{{"onnxruntime", 1, 0.88}}, rounds: 3, roundsAlone: 2},
+		peers: []peer{{"onnxruntime", 1, 0.88}}, rounds: 2, roundsAlone: 2},
 	{name: "attentions", work: "all attention maps, BERT-base 1×128, with logits", kase: "attention-maps-bert-1x128", model: "bert-base-cls", args: "--case attentions --tokens 128", input: "ids-1x128",
-		peers: []peer{{"onnxruntime", 0.90, 0.80}}, rounds: 3, roundsAlone: 2},
+		peers: []peer{{"onnxruntime", 0.90, 0.80}}, rounds: 2, roundsAlone: 2},
 	{name: "ig-captum", work: "integrated gradients, BERT-base 1×128, 50 points", kase: "ig-bert-1x128", model: "bert-base-cls",
-		args: "--case integrated-gradients --profile captum --tokens 128", input: "ids-1x128", delta: true,
+		args: "--case integrated-gradients --profile captum --tokens 128", input: "ids-1x128", delta: true, slow: true,
 		peers: []peer{{"captum-onednn-b10", 0.82, 0.72}, {"captum-b10", 0.45, 0.40}}, rounds: 1, roundsAlone: 1},
 	{name: "ig-adaptive", work: "the same, adaptive default", kase: "ig-bert-1x128", model: "bert-base-cls",
-		args: "--case integrated-gradients --profile adaptive --tokens 128", input: "ids-1x128", delta: true,
+		args: "--case integrated-gradients --profile adaptive --tokens 128", input: "ids-1x128", delta: true, slow: true,
 		peers: []peer{{"captum-onednn-b10", 0.55, 0.35}, {"captum-b10", 0.30, 0.20}}, rounds: 1, roundsAlone: 1},
 	{name: "ixg", work: "input × gradient, BERT-base 1×128", kase: "ixg-bert-1x128", model: "bert-base-cls", args: "--case input-x-gradient --tokens 128", input: "ids-1x128",
 		peers: []peer{{"captum-onednn", 0.82, 0.70}, {"captum", 0.45, 0.35}}, rounds: 2, roundsAlone: 1},
-	{name: "occlusion", work: "occlusion over 128 tokens, BERT-base", kase: "occlusion-bert-128", model: "bert-base-cls", args: "--case occlusion --tokens 128", input: "ids-1x128",
+	{name: "occlusion", work: "occlusion over 128 tokens, BERT-base", kase: "occlusion-bert-128", model: "bert-base-cls", args: "--case occlusion --tokens 128", input: "ids-1x128", slow: true,
 		peers: []peer{{"onnxruntime-b16", 0.95, 0.82}}, rounds: 1, roundsAlone: 1},
 	{name: "grad-cam", work: "Grad-CAM, ResNet-50, last stage", kase: "gradcam-resnet50", model: "resnet-50", args: "--case grad-cam", input: "pixels-1",
 		peers: []peer{{"captum", 0.50, 0.40}, {"grad-cam", 0.25, 0.18}}, rounds: 2, roundsAlone: 1},
