@@ -97,10 +97,10 @@ func (r *request) limit() int64 {
 	return n
 }
 
-// estimate is the memory that a run of the plan takes beside the weights: values, inputs, results, and what layers pack on
-// their first reverse pass.
+// estimate is the memory that a run of the plan takes beside the weights: values, inputs, results, what layers pack on
+// their first reverse pass, and for the scratch of kernels as much as the largest value.
 func (c *compiled) estimate(rounds int) int64 {
-	return c.plan.Bytes() + c.plan.Feeds() + c.plan.Kept() + c.results(rounds)
+	return c.plan.Bytes() + c.plan.Feeds() + c.plan.Kept() + c.plan.Largest() + c.results(rounds)
 }
 
 // results is the memory of what a run of the plan returns.

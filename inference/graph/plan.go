@@ -169,6 +169,15 @@ func (p *Plan) Feeds() int64 {
 	return n
 }
 
+// Largest is the memory of the largest value that a run computes.
+func (p *Plan) Largest() int64 {
+	n := 0
+	for _, s := range p.place {
+		n = max(n, s.n)
+	}
+	return 4 * int64(n)
+}
+
 // Kept is the memory that the next run leaves behind, for later runs to use.
 func (p *Plan) Kept() int64 {
 	n := int64(0)

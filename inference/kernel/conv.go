@@ -185,6 +185,16 @@ func (f *Filter) transposed(key phase, taps []tap) filterPanels {
 	return w
 }
 
+// Unpacked is the number of bytes that the first reverse pass packs and keeps, 0 when that has been.
+func (f *Filter) Unpacked() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.backward) > 0 {
+		return 0
+	}
+	return 4 * int64(len(f.w))
+}
+
 // backwardPhase is the gather for the pixels of dx at rows ph, ph+stride, ... and columns pw, pw+stride, ...
 func (s Conv) backwardPhase(ph, pw int) *gather {
 	g := &gather{images: s.N, srcH: s.OutH(), srcW: s.OutW(), srcC: s.O, stepH: 1, stepW: 1,

@@ -102,6 +102,7 @@ func init() {
 	})
 	graph.Register(&graph.Op{
 		Name:  "conv_grad",
+		Kept:  func(attrs any) int64 { return attrs.(*ConvGrad).Conv.Filter.Unpacked() },
 		Rows:  true,
 		Shape: func(attrs any, _ [][]int) ([]int, error) { return attrs.(*ConvGrad).Shape, nil },
 		Run: func(c *graph.Call) {
