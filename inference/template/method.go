@@ -78,6 +78,9 @@ func init() {
 		"isdigit": every(unicode.IsDigit), "isalpha": every(unicode.IsLetter), "isspace": every(unicode.IsSpace),
 		"isalnum": every(func(c rune) bool { return unicode.IsLetter(c) || unicode.IsNumber(c) }),
 	}
+}
+
+func init() {
 	dictMethods = map[string]func(*run, *Dict, []any) any{
 		"items":  func(r *run, d *Dict, _ []any) any { return r.pairs(d) },
 		"keys":   func(r *run, d *Dict, _ []any) any { return r.copied(d) },

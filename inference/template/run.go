@@ -180,6 +180,23 @@ func (r *run) slice(v any, bounds [3]any) any {
 	default:
 		r.fail("%s cannot be sliced", typeName(v))
 	}
+	places := r.places(n, bounds)
+	if isText {
+		var b strings.Builder
+		for _, i := range places {
+			b.WriteRune(chars[i])
+		}
+		return b.String()
+	}
+	out := &List{tuple: isList && l.tuple}
+	for _, i := range places {
+		out.items = append(out.items, l.items[i])
+	}
+	return out
+}
+
+// places are the indices of [from:to:step] in a sequence of n.
+func (r *run) places(n int, bounds [3]any) []int {
 	step := int64(1)
 	var given [3]*int64
 	for i, b := range bounds {
@@ -219,18 +236,7 @@ func (r *run) slice(v any, bounds [3]any) any {
 	for i := from; step > 0 && i < to || step < 0 && i > to; i += step {
 		places = append(places, int(i))
 	}
-	if isText {
-		var b strings.Builder
-		for _, i := range places {
-			b.WriteRune(chars[i])
-		}
-		return b.String()
-	}
-	out := &List{tuple: isList && l.tuple}
-	for _, i := range places {
-		out.items = append(out.items, l.items[i])
-	}
-	return out
+	return places
 }
 
 func (r *run) call(f any, args []any, named map[string]any) any {

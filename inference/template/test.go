@@ -9,14 +9,6 @@ func init() {
 	kind := func(f func(v any) bool) func(*run, any, []any) bool {
 		return func(_ *run, v any, _ []any) bool { return f(v) }
 	}
-	against := func(op string) func(*run, any, []any) bool {
-		return func(r *run, v any, args []any) bool {
-			if len(args) != 1 {
-				r.fail("a test against nothing")
-			}
-			return r.compare(op, v, args[0])
-		}
-	}
 	isUndefined := func(v any) bool { _, ok := v.(undefined); return ok }
 	isNumber := func(v any) bool { _, ok := number(v); return ok }
 	for name, f := range map[string]func(*run, any, []any) bool{
@@ -62,6 +54,21 @@ func init() {
 			s := show(r, v)
 			return s == strings.ToUpper(s) && s != strings.ToLower(s)
 		},
+	} {
+		tests[name] = f
+	}
+}
+
+func init() {
+	against := func(op string) func(*run, any, []any) bool {
+		return func(r *run, v any, args []any) bool {
+			if len(args) != 1 {
+				r.fail("a test against nothing")
+			}
+			return r.compare(op, v, args[0])
+		}
+	}
+	for name, f := range map[string]func(*run, any, []any) bool{
 		"in": against("in"), "eq": against("=="), "equalto": against("=="), "ne": against("!="),
 		"lt": against("<"), "gt": against(">"), "le": against("<="), "ge": against(">="),
 	} {

@@ -47,17 +47,9 @@ func loadMarian(fsys fs.FS) (Tokenizer, error) {
 	if config.SeparateVocabs {
 		return nil, fmt.Errorf("%w: a Marian tokenizer with separate vocabularies", ErrUnsupported)
 	}
-	var added []addedToken
-	for _, role := range []struct{ key, name string }{{"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"}} {
-		name := role.name
-		if given, ok := config.names[role.key]; ok {
-			name = given
-		}
-		id, ok := vocab[name]
-		if !ok {
-			return nil, fmt.Errorf("%w: vocab.json lacks %.40q", ErrFormat, name)
-		}
-		added = append(added, addedToken{ID: int64(id), Content: name, Special: true})
+	added, err := marianSpecial(vocab, config)
+	if err != nil {
+		return nil, err
 	}
 	source, err := parseSPM(raws[0])
 	if err != nil {
@@ -91,6 +83,23 @@ func loadMarian(fsys fs.FS) (Tokenizer, error) {
 	}
 	m.pipeline.named(fsys)
 	return &m, nil
+}
+
+// marianSpecial are the tokens with a role: the end, the unknown one and the padding.
+func marianSpecial(vocab map[string]int32, config config) ([]addedToken, error) {
+	var added []addedToken
+	for _, role := range []struct{ key, name string }{{"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"}} {
+		name := role.name
+		if given, ok := config.names[role.key]; ok {
+			name = given
+		}
+		id, ok := vocab[name]
+		if !ok {
+			return nil, fmt.Errorf("%w: vocab.json lacks %.40q", ErrFormat, name)
+		}
+		added = append(added, addedToken{ID: int64(id), Content: name, Special: true})
+	}
+	return added, nil
 }
 
 // marianModel cuts a text, a language code such as >>fra<< first, and looks

@@ -118,18 +118,7 @@ func parseSPM(raw []byte) (*spmModel, error) {
 				w.fail(fmt.Sprintf("has more than %d pieces", maxVocabulary))
 				return
 			}
-			p := spmPiece{kind: pieceNormal}
-			inner.fields(func(field int, number uint64, raw []byte) {
-				switch field {
-				case 1:
-					p.text = string(raw)
-				case 2:
-					p.score = math.Float32frombits(uint32(number))
-				case 3:
-					p.kind = int(min(number, 99))
-				}
-			})
-			m.pieces = append(m.pieces, p)
+			m.pieces = append(m.pieces, readPiece(inner))
 		case 2:
 			inner.fields(func(field int, number uint64, _ []byte) {
 				switch field {
@@ -168,6 +157,21 @@ func parseSPM(raw []byte) (*spmModel, error) {
 		return nil, specErr
 	}
 	return m, m.check()
+}
+
+func readPiece(w *wire) spmPiece {
+	p := spmPiece{kind: pieceNormal}
+	w.fields(func(field int, number uint64, raw []byte) {
+		switch field {
+		case 1:
+			p.text = string(raw)
+		case 2:
+			p.score = math.Float32frombits(uint32(number))
+		case 3:
+			p.kind = int(min(number, 99))
+		}
+	})
+	return p
 }
 
 func (m *spmModel) check() error {
