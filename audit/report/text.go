@@ -19,9 +19,10 @@ Key fingerprint: %s
        vitrine verify PACK.zip --key log.pub
 
    No server, database or network is used. Exit code 0: nothing was altered. 1: something was, and it is named. 2: it cannot be decided, and what is missing is named.
+   --trust FILE asks for the witnesses of a trust policy (c2sp.org/tlog-policy); --previous FILE for an earlier pack that this one must continue.
    Without --key the key in keys/log.pub is taken; then the pack proves that it is whole, not who made it.
 
-What is checked: the manifest's signature; the hash of every file; the checkpoint's signature; every entry against the signed tree (RFC 6962, SHA-256) by the tiles under tile/; no gap and no change of order; that the tree continues previous-checkpoint and every checkpoint in checkpoints.jsonl; that events.csv says what events.jsonl says; every decision again, by the policies under policies/.
+What is checked: the manifest's signature; the hash of every file; the checkpoint's signature; every entry against the signed tree (RFC 6962, SHA-256) by the tiles under tile/; no gap and no change of order; that the tree continues previous-checkpoint and every checkpoint in checkpoints.jsonl; that events.csv and events.ocsf.jsonl say what events.jsonl says; that the checkpoint is an entry of the root log (root/) and who cosigned that log; every decision again, by the policies under policies/.
 
 Formats: c2sp.org/tlog-checkpoint, c2sp.org/tlog-tiles, c2sp.org/tlog-proof@v1 (proofs/, one file an entry in packs of up to %d), RFC 8785 for entries.
 Entries hold keyed commitments (HMAC-SHA-256) in place of inputs, outputs and names. They can be opened only by whoever holds the record's key; once a person's key is destroyed, by no one.

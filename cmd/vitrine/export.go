@@ -15,14 +15,14 @@ import (
 )
 
 func init() {
-	register(command{name: "export", summary: "write log entries as an evidence pack, CSV or JSON lines", run: export})
+	register(command{name: "export", summary: "write log entries as an evidence pack, CSV, JSON lines or OCSF", run: export})
 }
 
 func export(ctx context.Context, e *env, args []string) (err error) {
-	fs := flags(e, "export", "--data DIR --format pack|csv|jsonl --out FILE [--from TIME|INDEX --to TIME|INDEX --kind CODE ...]")
+	fs := flags(e, "export", "--data DIR --format pack|csv|jsonl|ocsf --out FILE [--from TIME|INDEX --to TIME|INDEX --kind CODE ...]")
 	var (
 		t      target
-		format = fs.String("format", "pack", "pack, csv or jsonl")
+		format = fs.String("format", "pack", "pack, csv, jsonl or ocsf")
 		out    = fs.String("out", "", "`file` to write")
 		from   = fs.String("from", "", "first `time` (2026-11-24 or RFC 3339) or index")
 		to     = fs.String("to", "", "`time` or index after the last")

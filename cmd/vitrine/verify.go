@@ -20,9 +20,11 @@ func init() {
 // verify exits 0 when nothing was altered, 1 when something was, 2 when it cannot
 // be decided. It reads the pack and nothing else.
 func verify(_ context.Context, e *env, args []string) error {
-	f := flags(e, "verify", "PACK.zip|DIR [--key FILE] [--require-key] [--json]")
+	f := flags(e, "verify", "PACK.zip|DIR [--key FILE] [--require-key] [--trust FILE] [--previous PACK|CHECKPOINT] [--json]")
 	key := f.String("key", "", "the log's public key `file`, from its owner")
 	required := f.Bool("require-key", false, "without --key nothing counts as verified")
+	trust := f.String("trust", "", "trust policy `file` (C2SP tlog-policy) whose witnesses must have cosigned the root log")
+	previous := f.String("previous", "", "an earlier `pack` or checkpoint of the same log, which this one must continue")
 	asJSON := f.Bool("json", false, "print one JSON value")
 	rest, err := parse(f, args)
 	if err != nil {
@@ -37,6 +39,14 @@ func verify(_ context.Context, e *env, args []string) error {
 			return undecided(e, *asJSON, err)
 		}
 	}
+	if data, err := trustFile(*trust); err != nil {
+		return undecided(e, *asJSON, err)
+	} else if data != nil {
+		if opt.Trust, err = audit.ParseTrust(data); err != nil {
+			return undecided(e, *asJSON, err)
+		}
+	}
+	opt.Previous = *previous
 	r, err := evidence.VerifyPack(rest[0], opt)
 	if err != nil {
 		return undecided(e, *asJSON, err)
@@ -77,6 +87,8 @@ func undecided(e *env, asJSON bool, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		fmt.Fprintln(e.stderr, "hint: check the path")
+	case errors.Is(err, audit.ErrTrust):
+		fmt.Fprintln(e.stderr, "hint: --trust takes a trust policy in the form of c2sp.org/tlog-policy")
 	case errors.Is(err, audit.ErrKey):
 		fmt.Fprintln(e.stderr, "hint: --key takes the log's public key, one line NAME+HASH+KEYDATA, as in keys/log.pub of a pack")
 	case errors.Is(err, evidence.ErrNotPack):
@@ -104,4 +116,10 @@ func printVerdict(e *env, r *evidence.VerifyResult) {
 		fmt.Fprintf(w, "  %s\t%d\t%s\n", c.Name, c.N, word)
 	}
 	w.Flush()
+	for _, x := range r.Witnesses {
+		fmt.Fprintf(e.stdout, "  cosigned by %s\n", printable(x))
+	}
+	for _, s := range r.Silent {
+		fmt.Fprintf(e.stdout, "  no checkpoint between %s and %s: the log did not run, and vouches for nothing then\n", s.From, s.To)
+	}
 }

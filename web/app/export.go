@@ -26,7 +26,7 @@ import (
 var jobThreshold int64 = 10_000
 
 // exportFormats are the formats and the ends of their file names.
-var exportFormats = map[string]string{"pack": ".zip", "csv": ".csv", "jsonl": ".jsonl"}
+var exportFormats = map[string]string{"pack": ".zip", "csv": ".csv", "jsonl": ".jsonl", "ocsf": ".ocsf.jsonl"}
 
 // exportJob is what the making of an export needs to know, kept with its row.
 type exportJob struct {
@@ -56,7 +56,7 @@ func (a *App) StartExport(ctx context.Context, c identity.Caller, r ExportReques
 		return nil, err
 	}
 	if codes["format"] == "" {
-		return nil, fail(ErrFormat, "use pack, csv or jsonl", "%q is not a format of exports", clip(r.Format))
+		return nil, fail(ErrFormat, "use pack, csv, jsonl or ocsf", "%q is not a format of exports", clip(r.Format))
 	}
 	if r.Language == "" {
 		r.Language = "en"
@@ -104,7 +104,7 @@ func (a *App) exportRow(ctx context.Context, q ask, d policy.Decision, r ExportR
 	total := counts.Total
 	if r.Format == "pack" {
 		if r.Kind+r.Actor+r.Model+r.Decision+r.Object != "" {
-			return nil, fail(ErrInput, "choose a range of time, or csv or jsonl for a selection", "a pack holds every entry of a range; it proves that none is missing")
+			return nil, fail(ErrInput, "choose a range of time, or csv, jsonl or ocsf for a selection", "a pack holds every entry of a range; it proves that none is missing")
 		}
 		if r.From != nil || r.To != nil || !r.After.IsZero() || !r.Until.IsZero() {
 			job.First, job.Last = max(counts.First, 0), counts.Last

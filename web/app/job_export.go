@@ -161,20 +161,55 @@ func (a *App) writeEntries(ctx context.Context, w io.Writer, row *store.Export, 
 		row.Done, err = report.WriteCSV(w, a.log.Leaves(ctx, j.leaves()), progress)
 	case "jsonl":
 		row.Done, err = report.WriteJSONL(w, a.log.Leaves(ctx, j.leaves()), progress)
+	case "ocsf":
+		row.Done, err = report.WriteOCSF(w, a.log.Leaves(ctx, j.leaves()), progress)
 	default:
-		var s *report.Summary
-		s, err = report.WritePack(ctx, w, a.log, report.PackOptions{
-			First: j.First, Last: j.Last, From: j.Query.After, To: j.Query.Until, Created: a.now(), Lang: row.Language,
-			Policy: a.packedPolicy, Card: a.packedCard, Render: a.config.Render, Progress: progress,
-		})
-		if err == nil {
-			row.Done = s.Manifest.Events
-		}
+		err = a.writePack(ctx, w, row, j, progress)
 	}
 	if err == nil {
 		err = ctx.Err()
 	}
 	return err
+}
+
+func (a *App) writePack(ctx context.Context, w io.Writer, row *store.Export, j exportJob, progress report.Progress) error {
+	o := report.PackOptions{
+		First: j.First, Last: j.Last, From: j.Query.After, To: j.Query.Until, Created: a.now(), Lang: row.Language,
+		Policy: a.packedPolicy, Card: a.packedCard, Render: a.config.Render, Progress: progress, Root: a.packedRoot, Trust: a.config.Trust,
+	}
+	var err error
+	if o.Successions, err = a.log.Successions(ctx); err != nil {
+		return err
+	}
+	// Packs made before can be held against this one.
+	earlier, _, err := a.store.Exports(ctx, a.workspace, row.ID, store.MaxPage)
+	if err != nil {
+		return err
+	}
+	for _, e := range earlier {
+		if e.Format == "pack" && e.Status == store.Done {
+			o.Continues = append(o.Continues, e.Size)
+		}
+	}
+	s, err := report.WritePack(ctx, w, a.log, o)
+	if err == nil {
+		row.Done = s.Manifest.Events
+	}
+	return err
+}
+
+// packedRoot puts a pack's checkpoint into the root log, has it cosigned where there are
+// witnesses, and proves it.
+func (a *App) packedRoot(ctx context.Context, c audit.Checkpoint) (*report.Rooted, error) {
+	r, err := a.root.Anchor(ctx, a.log.ID(), c)
+	if err == nil && a.witnesses != nil {
+		a.cosign(ctx)
+		r, err = a.root.Anchor(ctx, a.log.ID(), c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &report.Rooted{Leaf: r.Leaf, Proof: r.Proof, VerifierKey: r.VerifierKey}, nil
 }
 
 // progress keeps the number of entries written, now and then.
