@@ -7,8 +7,8 @@
 //
 // A table (table.go) holds what a level computes in assembly; gen writes the assembly. A product is cut into units of rows by panels (gemm_grid.go), a unit
 // into tiles of at most six rows (amd64) that read A by its stride, B from panels or where it lies, and end their chains with bias, residual and ReLU in
-// registers; blocks of depth k keep B in the first-level cache while the next panel is on its way. On AVX2 the tiles reach 92 to 97 % of the peak of fused
-// multiply-adds for k of 128 and more, 85 % for k = 64 (go test -bench Gemm measures both in one run). Convolutions gather their operands for up to 96 pixels
+// registers; blocks of depth k keep B in the first-level cache while the next panel is on its way. On AVX2 products were seen at 90 to 98 % of the peak of fused
+// multiply-adds for k of 128 and more, at 85 % for k = 64 (go test -bench Gemm measures both in one run). Convolutions gather their operands for up to 96 pixels
 // at a time (gather.go), never a whole column image. Units go to the caller and to persistent helpers (pool.go).
 //
 // The payload of a NaN is the one thing not promised. Shapes that do not fit panic with constant text; the engine recovers them at its edge.
