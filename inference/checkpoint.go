@@ -44,12 +44,10 @@ func openCheckpoint(fsys fs.FS) (*checkpoint, error) {
 
 // hubTokenizer loads a folder's tokenizer. A bare checkpoint, config and weights only, runs on given ids; Encode refuses it.
 func hubTokenizer(fsys fs.FS) (tokenizer.Tokenizer, error) {
-	for _, name := range []string{"tokenizer.json", "vocab.txt", "source.spm", "tokenizer.model", "spiece.model"} {
-		if exists(fsys, name) {
-			return tokenizer.Load(fsys)
-		}
+	if !tokenizer.Present(fsys) {
+		return nil, nil
 	}
-	return nil, nil
+	return tokenizer.Load(fsys)
 }
 
 const ggufEnding = ".gguf"

@@ -21,7 +21,9 @@
 // (packages weights and nn) and builds a graph of ops for each shape on demand. Encode makes examples of a text or a
 // picture (packages tokenizer and vision): one, or overlapping windows for a text longer than the model takes. Run compiles
 // the graph for the question asked, keeps the plan for the next time, and executes it. Predict does all of it and lets the
-// task (package task) turn outputs into labels, entities or a vector.
+// task (package task) turn outputs into labels, entities or a vector. A GGUF file reads as such a folder: package gguf gives
+// its config, weights and tokenizer the hub's form. Conversations are written the way the checkpoint's chat template says
+// (package template).
 //
 // # What a run may take
 //
