@@ -56,9 +56,13 @@ func newAddedTable(list []addedToken, vocab map[string]int32, n normalizer) (*ad
 	t := &addedTable{byID: map[int32]addedToken{}, ids: map[string]int32{}, shown: map[int32]string{}, special: map[string]bool{}}
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b addedToken) int { return int(a.ID - b.ID) })
+	chars := 0
 	for _, a := range list {
 		if a.Content == "" {
 			continue
+		}
+		if chars += len(a.Content); chars > maxTrieChars {
+			return nil, fmt.Errorf("%w: the added tokens have more than %d bytes together", ErrFormat, maxTrieChars)
 		}
 		if a.ID < 0 || a.ID >= maxID {
 			return nil, fmt.Errorf("%w: added token id %d is outside 0 to %d", ErrFormat, a.ID, maxID-1)
@@ -169,16 +173,22 @@ func isWord(r rune) bool {
 
 // trie holds contents by character; node 0 is the root.
 type trie struct {
-	next []map[rune]int32
-	id   []int32 // -1 where no content ends
+	edges map[uint64]int32 // from node and character to node
+	id    []int32          // -1 where no content ends
 }
 
-func (t *trie) empty() bool { return len(t.next) == 0 }
+// maxTrieChars bounds what a vocabulary may put into a trie: published ones
+// have up to two million characters.
+const maxTrieChars = 8 << 20
 
-func (t *trie) node() int32 {
-	t.next = append(t.next, nil)
-	t.id = append(t.id, -1)
-	return int32(len(t.next) - 1)
+func (t *trie) empty() bool { return len(t.id) == 0 }
+
+func edge(node int32, r rune) uint64 { return uint64(node)<<21 | uint64(r) }
+
+// step goes on from a node by a character.
+func (t *trie) step(node int32, r rune) (int32, bool) {
+	to, ok := t.edges[edge(node, r)]
+	return to, ok
 }
 
 func (t *trie) add(content string, id int32) {
@@ -186,17 +196,15 @@ func (t *trie) add(content string, id int32) {
 		return
 	}
 	if t.empty() {
-		t.node()
+		t.edges, t.id = map[uint64]int32{}, []int32{-1}
 	}
 	at := int32(0)
 	for _, r := range content {
-		to, ok := t.next[at][r]
+		to, ok := t.step(at, r)
 		if !ok {
-			to = t.node()
-			if t.next[at] == nil {
-				t.next[at] = map[rune]int32{}
-			}
-			t.next[at][r] = to
+			to = int32(len(t.id))
+			t.id = append(t.id, -1)
+			t.edges[edge(at, r)] = to
 		}
 		at = to
 	}
@@ -207,7 +215,7 @@ func (t *trie) add(content string, id int32) {
 func (t *trie) longest(chars text) (id int32, n int) {
 	at := int32(0)
 	for i, c := range chars {
-		to, ok := t.next[at][c.r]
+		to, ok := t.step(at, c.r)
 		if !ok {
 			break
 		}

@@ -63,8 +63,11 @@ func parseUnigram(raw json.RawMessage) (model, error) {
 
 func newUnigram(names []string, scores []float64, unk int32) (*unigram, error) {
 	m := &unigram{vocab: make(map[string]int32, len(names)), scores: scores, unk: unk}
-	worst := math.Inf(1)
+	worst, chars := math.Inf(1), 0
 	for i, name := range names {
+		if chars += len(name); chars > maxTrieChars {
+			return nil, fmt.Errorf("%w: the pieces have more than %d bytes together", ErrFormat, maxTrieChars)
+		}
 		if len(name) > maxEntryBytes {
 			return nil, fmt.Errorf("%w: piece %d is longer than %d bytes", ErrFormat, i, maxEntryBytes)
 		}
@@ -158,7 +161,7 @@ func (m *unigram) paths(word text) []best {
 		one := false
 		at := int32(0)
 		for i, c := range word[from:] {
-			next, ok := m.pieces.next[at][c.r]
+			next, ok := m.pieces.step(at, c.r)
 			if !ok {
 				break
 			}

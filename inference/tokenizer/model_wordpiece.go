@@ -12,7 +12,7 @@ func init() { models.register("WordPiece", parseWordPiece) }
 const (
 	maxVocabulary = 4 << 20
 	maxEntryBytes = 1024
-	maxID         = 1 << 24
+	maxID         = maxVocabulary // a table by id stays small
 )
 
 // wordPiece is greedy longest-match-first, as tokenizers' models/wordpiece.

@@ -181,9 +181,12 @@ func (m *spmModel) check() error {
 	if m.kind != spmUnigram && m.kind != spmBytePair {
 		return fmt.Errorf("%w: a SentencePiece model of kind %d (1, unigram, and 2, BPE, are read)", ErrUnsupported, m.kind)
 	}
-	unknown := 0
+	unknown, chars := 0, 0
 	for i, p := range m.pieces {
+		chars += len(p.text)
 		switch {
+		case chars > maxTrieChars:
+			return fmt.Errorf("%w: the pieces have more than %d bytes together", ErrFormat, maxTrieChars)
 		case !utf8.ValidString(p.text) || len(p.text) > maxEntryBytes:
 			return fmt.Errorf("%w: piece %d is not UTF-8 or longer than %d bytes", ErrFormat, i, maxEntryBytes)
 		case p.score != p.score || math.IsInf(float64(p.score), 0):
@@ -267,9 +270,6 @@ func (m *spmModel) unigram() *unigram {
 			u.pieces.add(p.text, int32(i))
 			u.found[p.text] = int32(i)
 		}
-	}
-	if u.pieces.empty() {
-		u.pieces.node()
 	}
 	u.unkCost = float64(low - unknownPenalty)
 	return u
