@@ -18,6 +18,23 @@ type activations struct {
 	channels int
 }
 
+// registerCAM adds a method of the class-activation family: with A a layer's feature maps (C,h,w) and G = dF/dA, value makes the
+// map. The raw signed map is stored; ReLU, scaling and upsampling are display. In a vision transformer a channel is a number of
+// the hidden state and a place a patch; the class token is left out.
+func registerCAM(id string, value func(m *activations) *Attribution) {
+	register(Method{
+		ID: id, Version: "1", Family: "cam", Modalities: []string{"image"}, Signed: true,
+		Params: camParams(), Suitable: mapped, Cost: gradientCost,
+		run: func(ctx context.Context, p *Problem) (*Attribution, error) {
+			m, err := p.featureMaps(ctx, true)
+			if err != nil {
+				return nil, err
+			}
+			return value(m), nil
+		},
+	})
+}
+
 // camParams are the parameters of every class-activation method.
 func camParams(more ...Param) []Param {
 	return append(append(targetParams(), baselineParam(), Param{Name: "layer", Type: "string", Default: "last", Help: "explain.param.cam_layer"}), more...)

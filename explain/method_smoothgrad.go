@@ -9,9 +9,8 @@ import (
 	"vitrine/inference"
 )
 
-// SmoothGrad (Smilkov et al. 2017) and VarGrad (Adebayo et al. 2018), as Captum's NoiseTunnel defines them: the
-// gradient at several copies of the input with normal noise; the mean, the mean of squares, or the variance
-// E[g²]-E[g]². The noise is stated as a share of the input's range.
+// SmoothGrad (Smilkov et al. 2017; Captum NoiseTunnel smoothgrad and smoothgrad_sq): the mean of the gradient, or of its
+// square, over several copies of the input with normal noise, which is stated as a share of the input's range.
 func init() {
 	register(Method{
 		ID: "smoothgrad", Version: "1", Family: "gradient", Modalities: []string{"text", "image"},
@@ -28,22 +27,6 @@ func init() {
 				mean = square
 			}
 			return p.noisy(ctx, mean, paramString(p.Params, "reduce"))
-		},
-	})
-	register(Method{
-		ID: "vargrad", Version: "1", Family: "gradient", Modalities: []string{"text", "image"},
-		Params:   append(targetParams(), baselineParam(), samplesParam(16), noiseParam(), innerParam()),
-		Suitable: differentiable,
-		Cost:     noisyCost,
-		run: func(ctx context.Context, p *Problem) (*Attribution, error) {
-			mean, square, err := p.noisyGradients(ctx)
-			if err != nil {
-				return nil, err
-			}
-			for i, m := range mean {
-				square[i] -= float64(m * m)
-			}
-			return p.noisy(ctx, square, "sum")
 		},
 	})
 }
