@@ -166,6 +166,11 @@ func (w *writer) elementwise(k kernel) {
 		loop("two", 2, one(in, t, 0), one(in2, t2, step))
 	}
 	loop("one", 1, one(in, t, 0))
+	w.rest(k, in, s, t)
+}
+
+// rest computes the last elements, fewer than a vector, and ends the function.
+func (w *writer) rest(k kernel, in, s, t []int) {
 	w.op("TESTQ CX, CX")
 	w.op("JEQ done")
 	w.tailMask()
@@ -176,7 +181,7 @@ func (w *writer) elementwise(k kernel) {
 	if w.v.lanes == 16 {
 		w.op("VMOVUPS %s, K1, (DI)", w.r(r))
 	} else {
-		w.op("VMASKMOVPS %s, %s, (DI)", w.r(r), w.r(last))
+		w.op("VMASKMOVPS %s, %s, (DI)", w.r(r), w.r(w.v.regs-1))
 	}
 	w.label("done")
 	w.op("VZEROUPPER")
