@@ -44,6 +44,7 @@ type benchOptions struct {
 	profile        string
 	tokens, batch  int
 	steps, threads int
+	newTokens      int
 	shape          string
 	input          string
 	loadOnly       bool
@@ -77,6 +78,7 @@ func bench(ctx context.Context, e *env, args []string) error {
 	)
 	fs.StringVar(&o.profile, "profile", "adaptive", "integrated-gradients: adaptive or captum")
 	fs.IntVar(&o.tokens, "tokens", 128, "length of the input")
+	fs.IntVar(&o.newTokens, "new-tokens", 32, "decode and generation-attribution: tokens to write")
 	fs.IntVar(&o.batch, "batch", 1, "inputs at a time")
 	fs.IntVar(&o.steps, "steps", 50, "integrated-gradients, captum: path points")
 	fs.IntVar(&o.threads, "threads", 0, "processor threads (default: all)")
