@@ -128,6 +128,9 @@ func (s *settings) checkAll() error {
 			return err
 		}
 		for _, p := range r.peers {
+			if p.name == "grad-cam" {
+				continue // returns the map without its sign, scaled up to the picture
+			}
 			var other struct{ Extra struct{ Check []float64 } }
 			err := command(&other, s.python, filepath.Join(filepath.Dir(s.compare), "peers.py"), "--case", r.kase, "--peer", p.name, "--threads", "2", "--load-only")
 			if err != nil {
