@@ -80,7 +80,7 @@ func quick(m Method) map[string]any {
 		case "samples":
 			out["samples"] = 8
 		case "budget":
-			out["budget"] = 64
+			out["budget"] = 128 // a pair of orders of the 49 patches of a digit
 		}
 	}
 	return out
