@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 
 	"vitrine/policy"
@@ -135,11 +136,7 @@ func authzenMany(c *Context) error {
 	}
 	list := make([]policy.Request, len(q.Evaluations))
 	for i, part := range q.Evaluations {
-		whole, ok := part.in(q.authzenPart)
-		if !ok {
-			return invalid("a question names no subject, action or resource, and neither does the whole", "give each in one of the two places")
-		}
-		list[i] = whole.request()
+		list[i] = part.in(q.authzenPart).request()
 	}
 	decisions, err := c.App.Evaluate(c.Ctx(), c.Caller, list)
 	if err != nil {
@@ -156,22 +153,21 @@ func authzenMany(c *Context) error {
 	return c.JSON(http.StatusOK, out)
 }
 
-// in fills what the part leaves out from the whole.
-func (p authzenPart) in(whole authzenPart) (authzenQuestion, bool) {
-	if p.Subject == nil {
-		p.Subject = whole.Subject
+// in fills what the part leaves out from the whole. What both leave out makes the
+// question invalid, which is a no, and does not keep the others from their answers.
+func (p authzenPart) in(whole authzenPart) authzenQuestion {
+	q := authzenQuestion{Context: p.Context}
+	if q.Context == nil {
+		q.Context = whole.Context
 	}
-	if p.Action == nil {
-		p.Action = whole.Action
+	if e := cmp.Or(p.Subject, whole.Subject); e != nil {
+		q.Subject = *e
 	}
-	if p.Resource == nil {
-		p.Resource = whole.Resource
+	if a := cmp.Or(p.Action, whole.Action); a != nil {
+		q.Action = *a
 	}
-	if p.Context == nil {
-		p.Context = whole.Context
+	if e := cmp.Or(p.Resource, whole.Resource); e != nil {
+		q.Resource = *e
 	}
-	if p.Subject == nil || p.Action == nil || p.Resource == nil {
-		return authzenQuestion{}, false
-	}
-	return authzenQuestion{*p.Subject, *p.Action, *p.Resource, p.Context}, true
+	return q
 }
