@@ -71,12 +71,15 @@ func compileRule(r Rule, known map[string]condition) (compiledRule, error) {
 	if r.Effect == EffectDeny && !r.Obligations.empty() {
 		return fail("a deny rule cannot carry obligations")
 	}
+	if r.Obligations.Gate != nil && r.Action != Explain {
+		return fail("a gate stands on rules of the action explain")
+	}
 	r.Condition, r.Obligations = cond.String(), r.Obligations.normal()
 	return compiledRule{Rule: &r, object: object, cond: cond}, nil
 }
 
 func (o Obligations) empty() bool {
-	return len(o.Mask)+len(o.Methods)+len(o.ForbidMethods) == 0 && o.ExplanationLevel == "" && o.Round == nil && !o.ModelSeesClear && !o.Review
+	return len(o.Mask)+len(o.Methods)+len(o.ForbidMethods) == 0 && o.ExplanationLevel == "" && o.Round == nil && o.Gate == nil && !o.ModelSeesClear && !o.Review
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f || r == 0xfffd }

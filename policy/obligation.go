@@ -31,6 +31,8 @@ type Obligations struct {
 	ExplanationLevel string `json:"explanation_level,omitempty"`
 	// ForbidMethods are explanation methods refused.
 	ForbidMethods []string `json:"forbid_methods,omitempty"`
+	// Gate is what an explanation must reach before it is shown; nil asks nothing.
+	Gate *Gate `json:"gate,omitempty"`
 	// Mask names recognisers of personal data, or the group "pii" for all,
 	// whose findings are replaced before storage, inference and display.
 	Mask []string `json:"mask,omitempty"`
@@ -79,14 +81,14 @@ func (o Obligations) Rounded(v float64) float64 {
 
 // combine makes the obligations that satisfy both: every mask, the lowest
 // level, only methods open in both, the fewest decimals, review if either asks for
-// it, and clear text for the model only if both let it. The result does not depend on the order.
+// it, the stricter gate, and clear text for the model only if both let it. The result does not depend on the order.
 func (o Obligations) combine(p Obligations) Obligations {
 	out := Obligations{
 		Mask:          union(o.Mask, p.Mask),
 		ForbidMethods: union(o.ForbidMethods, p.ForbidMethods),
 		Methods:       o.Methods,
 		Round:         o.Round, ModelSeesClear: o.ModelSeesClear && p.ModelSeesClear,
-		Review: o.Review || p.Review,
+		Review: o.Review || p.Review, Gate: o.Gate.combine(p.Gate),
 	}
 	if slices.Index(Levels, p.Level()) < slices.Index(Levels, o.Level()) {
 		out.ExplanationLevel = p.ExplanationLevel
@@ -145,13 +147,14 @@ func (o Obligations) check() error {
 	if o.Round != nil && (*o.Round < 0 || *o.Round > 12) {
 		return fmt.Errorf("obligation round %d: use 0 to 12 decimals", *o.Round)
 	}
-	return nil
+	return o.Gate.check()
 }
 
 // normal is the canonical form: lists sorted without duplicates, the default
 // level left out.
 func (o Obligations) normal() Obligations {
 	o.Mask, o.Methods, o.ForbidMethods = union(o.Mask, nil), union(o.Methods, nil), union(o.ForbidMethods, nil)
+	o.Gate = o.Gate.normal()
 	if o.ExplanationLevel == LevelFull {
 		o.ExplanationLevel = ""
 	}

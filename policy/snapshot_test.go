@@ -104,8 +104,9 @@ func TestSnapshotEqualsPlainCasbin(t *testing.T) {
 // TestBytesAreCanonical holds the direct encoding against a general RFC 8785
 // transformation, with every member filled and with what JSON escapes.
 func TestBytesAreCanonical(t *testing.T) {
-	two := 2
-	full := Obligations{ExplanationLevel: LevelRounded, ForbidMethods: []string{"b", "a"}, Mask: []string{"pii"}, Methods: []string{"c"}, ModelSeesClear: true, Review: true, Round: &two}
+	two, little := 2, 1e-7
+	full := Obligations{Gate: &Gate{Action: GateFallBack, Better: []string{"sufficiency", "infidelity"}, MaxGap: 0.05, MaxP: 1e-6, MinAgreement: &little, Next: []string{"z", "a"}, Sanity: true},
+		ExplanationLevel: LevelRounded, ForbidMethods: []string{"b", "a"}, Mask: []string{"pii"}, Methods: []string{"c"}, ModelSeesClear: true, Review: true, Round: &two}
 	for _, title := range []string{"", "plain", `<a href="x">&\ "quoted" \u2028`, "line\u2028para\u2029", "中文 é 😀"} {
 		s, err := Compile(7, []Rule{{ID: "r-1", Workspace: "w1", Subject: "role:a", Object: "model:*", Action: Explain, Condition: "purpose in {audit}",
 			Effect: EffectAllow, Title: title, Obligations: full}}, []Grouping{{Workspace: "w1", Member: "user:x", Role: "role:a"}})
