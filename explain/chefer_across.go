@@ -3,6 +3,7 @@ package explain
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"vitrine/inference"
 )
@@ -84,8 +85,34 @@ func (a matrix) residual(reference bool) matrix {
 
 // runCheferAcross is the encoder-decoder rule (Chefer et al. 2021, §3.2): the encoder's relevance R_ss and the decoder's R_tt
 // grow as in one stack, R_ts += Ā R_ts in the decoder's self-attention, and R_ts += N(R_tt)ᵀ Ā_cross N(R_ss) across, N being
-// the row-normalised residual. Values are the source tokens' row of the position that predicts.
+// the row-normalised residual. Values are the source tokens' row of the position that predicts, and of a joint
+// problem R_tt's row behind it.
 func runCheferAcross(ctx context.Context, p *Problem) (*Attribution, error) {
+	a, _, _, err := p.across(ctx)
+	return a, err
+}
+
+// runAttentionAcross is a row of the attention from the decoder to what the encoder reads, beside the relevance.
+func runAttentionAcross(ctx context.Context, p *Problem) (*Attribution, error) {
+	relevant, r, row, err := p.across(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var probs [][]float32
+	var shape []int
+	for _, tap := range p.Info.Taps.CrossAttentions {
+		probs, shape = append(probs, r.Taps[tap].Data), r.Taps[tap].Shape
+	}
+	values, err := p.headRow(probs, shape[0], row, shape[1], shape[2])
+	if err != nil {
+		return nil, err
+	}
+	return &Attribution{Values: values, Shape: []int{len(values)}, Output: relevant.Output, BaselineOutput: relevant.BaselineOutput,
+		Companion: relevant.Values[:len(values)], Attention: &inference.Tensor{Shape: append([]int{len(probs)}, shape...), Data: slices.Concat(probs...)}}, nil
+}
+
+// across is the relevance with the run that it was read from and the decoder's position.
+func (p *Problem) across(ctx context.Context) (a *Attribution, run inference.Result, row int, err error) {
 	t := p.Info.Taps
 	var all []string
 	for _, list := range [][]string{t.Attentions, t.DecoderAttentions, t.CrossAttentions} {
@@ -93,28 +120,35 @@ func runCheferAcross(ctx context.Context, p *Problem) (*Attribution, error) {
 	}
 	out, err := p.run(ctx, []inference.Example{p.Example}, all, all)
 	if err != nil {
-		return nil, err
+		return nil, run, 0, err
 	}
 	fb, err := p.baselineValue(ctx)
 	if err != nil {
-		return nil, err
+		return nil, run, 0, err
 	}
 	r, err := relevanceAcross(t, out[0], p.Given != nil && p.Given.KeepNaN)
 	if err != nil {
-		return nil, err
+		return nil, run, 0, err
 	}
-	row := paramInt(p.Params, "row")
+	row = paramInt(p.Params, "row")
 	if row < 0 {
 		row = r.tt.rows - 1
+		if at := p.Target.Index; len(at) == 2 && at[0] < 0 {
+			row = max(0, r.tt.rows+at[0])
+		}
 	}
 	if row >= r.tt.rows {
-		return nil, fmt.Errorf("explain: parameter row: %d where %d tokens are written: %w", row, r.tt.rows, ErrParam)
+		return nil, run, 0, fmt.Errorf("explain: parameter row: %d where %d tokens are written: %w", row, r.tt.rows, ErrParam)
 	}
-	a := &Attribution{Values: append([]float64(nil), r.ts.v[row*r.ts.cols:(row+1)*r.ts.cols]...), Shape: []int{r.ts.cols}, Output: out[0].Value, BaselineOutput: fb}
+	a = &Attribution{Values: append([]float64(nil), r.ts.v[row*r.ts.cols:(row+1)*r.ts.cols]...), Shape: []int{r.ts.cols}, Output: out[0].Value, BaselineOutput: fb}
+	if p.Joint {
+		a.Values = append(a.Values, r.tt.v[row*r.tt.cols:(row+1)*r.tt.cols]...)
+		a.Shape = []int{len(a.Values)}
+	}
 	if p.Detail {
 		a.Across = [][]float64{r.ss.v, r.tt.v, r.ts.v, r.tt.v[row*r.tt.cols : (row+1)*r.tt.cols]}
 	}
-	return a, nil
+	return a, out[0], row, nil
 }
 
 func relevanceAcross(t inference.Taps, r inference.Result, reference bool) (across, error) {

@@ -21,8 +21,12 @@ func Estimate(ctx context.Context, r Request) (Cost, error) {
 		}
 	}
 	var total Cost
+	if words := r.Continuation.together(r.Target); words > 1 { // forward passes are shared, each word has its own gradients
+		once := j.method.Cost(j.info, len(j.windows[0].in.Tokens), j.params)
+		total = spend(j.info, len(j.windows[0].in.Tokens), 0, once.Gradients*(words-1))
+	}
 	for _, w := range j.windows {
-		tokens := len(w.in.Example.IDs)
+		tokens := max(len(w.in.Tokens), len(w.in.Example.IDs))
 		total = total.plus(spend(j.info, tokens, 1, 0)).plus(j.method.Cost(j.info, tokens, j.params))
 	}
 	if w := j.windows[0]; r.Draws >= 0 {

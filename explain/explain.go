@@ -40,12 +40,15 @@ var _ Engine = (*inference.Model)(nil)
 
 // Request asks for one explanation.
 type Request struct {
-	Model  Engine
-	Input  inference.Input
-	Method string
-	Params map[string]any
+	Model Engine
+	Input inference.Input
+	// Continuation, instead of Input, is what a generating model wrote.
+	Continuation *Continuation
+	Method       string
+	Params       map[string]any
 	// Target is "" for the predicted class, a label, or an index. Token classification: "TOKEN:LABEL" or
-	// "TOKEN:INDEX", where TOKEN counts the positions of the encoded text.
+	// "TOKEN:INDEX", where TOKEN counts the positions of the encoded text. Continuation: "" for all words together, or the
+	// number of a word, from 0.
 	Target string
 	// Seed feeds the random control of the faithfulness figures and methods that draw.
 	Seed uint64
@@ -71,6 +74,8 @@ type ExplTarget struct {
 	Quantity string `json:"quantity"`        // logit | logprob | prob | diff
 	Token    *int   `json:"token,omitempty"` // token classification: the position
 	Minus    *int   `json:"minus,omitempty"` // quantity diff: the class whose logit is subtracted
+	// Words, of a continuation, is how many words were written; Index is then the explained one's number, -1 for all.
+	Words int `json:"words,omitempty"`
 }
 
 // Window is the explanation of one window of a long text. Start and End count characters; First is the index in

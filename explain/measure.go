@@ -97,6 +97,10 @@ func (j *job) leading() *window {
 func (p *Problem) probability() *Problem {
 	q := *p
 	q.Target = inference.Target{Index: p.Target.Index, Quantity: "prob"}
+	q.Targets, q.Mean = nil, true
+	for _, t := range p.Targets {
+		q.Targets = append(q.Targets, inference.Target{Index: t.Index, Quantity: "prob"})
+	}
 	if p.Info.Task == "feature-extraction" {
 		q.Target.Quantity = "logit"
 	}
@@ -108,7 +112,7 @@ func (p *Problem) probability() *Problem {
 func textUnits(s *metric.Subject, info inference.Info, w *window) {
 	var units []int
 	for t, tok := range w.in.Tokens {
-		if !tok.Special {
+		if !tok.Special && w.removable(t) {
 			units = append(units, t)
 			s.Scores = append(s.Scores, w.found.Values[t])
 		}
@@ -128,6 +132,12 @@ func textUnits(s *metric.Subject, info inference.Info, w *window) {
 		places[u] = []int{t}
 	}
 	s.Scalar = w.problem.scalar(places)
+}
+
+// removable says whether a token can be taken away without moving what is explained: not what a decoder beside an encoder has
+// written, and of several words' context only the prompt.
+func (w *window) removable(t int) bool {
+	return t < len(w.in.Example.IDs) && (w.problem.Targets == nil || !w.in.Tokens[t].Pair)
 }
 
 // RemoveTokens gives the function that a figure calls: the value of p with units removed, where unit u is the token

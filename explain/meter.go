@@ -36,7 +36,7 @@ func (m *meter) Run(ctx context.Context, batch []inference.Example, spec inferen
 	}
 	gradient := len(spec.Wrt) > 0
 	if gradient {
-		m.gradients.Add(int64(len(batch)))
+		m.gradients.Add(int64(len(batch) * max(1, len(spec.Targets))))
 	} else {
 		m.forwards.Add(int64(len(batch)))
 	}

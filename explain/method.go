@@ -44,7 +44,9 @@ type Method struct {
 	// Cost of one window of the given number of tokens (ignored for images), figures not included.
 	Cost func(info inference.Info, tokens int, params map[string]any) Cost `json:"-"`
 
-	run func(ctx context.Context, p *Problem) (*Attribution, error)
+	// joint: of an encoder-decoder, what it has written so far gets values too. Methods that are not joint explain what the encoder reads.
+	joint bool
+	run   func(ctx context.Context, p *Problem) (*Attribution, error)
 }
 
 var methods = map[string]Method{}
@@ -112,6 +114,12 @@ func Suited(info inference.Info) []Method {
 func (m Method) suits(info inference.Info) error {
 	if !slices.Contains(m.Modalities, info.Modality) {
 		return fmt.Errorf("explain: %s works on %v models, %s is one for %s: %w", m.ID, m.Modalities, info.Name, info.Modality, ErrUnsuitable)
+	}
+	if generates(info) {
+		if err := m.suitsWriting(info); err != nil {
+			return err
+		}
+		return m.Suitable(info)
 	}
 	switch info.Task {
 	case "text-classification", "token-classification", "image-classification", "feature-extraction":

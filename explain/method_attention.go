@@ -89,6 +89,12 @@ func (p *Problem) attentionRow(t int) (int, error) {
 	if row >= 0 {
 		return row, nil
 	}
+	if generates(p.Info) { // the position that the explained word is predicted at
+		if row = t - 1; len(p.Target.Index) == 2 && p.Target.Index[0] < 0 {
+			row = max(0, t+p.Target.Index[0])
+		}
+		return row, nil
+	}
 	if p.Info.Task == "token-classification" && len(p.Target.Index) == 2 {
 		return p.Target.Index[0], nil
 	}
@@ -96,31 +102,43 @@ func (p *Problem) attentionRow(t int) (int, error) {
 }
 
 func runAttention(ctx context.Context, p *Problem) (*Attribution, error) {
+	if len(p.Info.Taps.CrossAttentions) > 0 {
+		return runAttentionAcross(ctx, p)
+	}
 	a, err := p.attentions(ctx, true)
 	if err != nil {
 		return nil, err
 	}
-	layer, head := paramInt(p.Params, "layer"), paramInt(p.Params, "head")
-	if layer >= len(a.probs) || head >= a.h {
-		return nil, fmt.Errorf("explain: layer %d, head %d: the model has %d layers with %d heads: %w", layer, head, len(a.probs), a.h, ErrParam)
-	}
-	if layer < 0 {
-		layer = len(a.probs) - 1
-	}
-	values := make([]float64, a.t)
-	for j := range values {
-		if head >= 0 {
-			values[j] = float64(a.probs[layer][(head*a.t+a.row)*a.t+j])
-			continue
-		}
-		for h := range a.h {
-			values[j] += float64(a.probs[layer][(h*a.t+a.row)*a.t+j])
-		}
-		values[j] /= float64(a.h)
+	values, err := p.headRow(a.probs, a.h, a.row, a.t, a.t)
+	if err != nil {
+		return nil, err
 	}
 	found := p.overTokens(values, a.relevanceRow(), a)
 	found.Attention = &inference.Tensor{Shape: []int{len(a.probs), a.h, a.t, a.t}, Data: slices.Concat(a.probs...)}
 	return found, nil
+}
+
+// headRow is one row of a layer's maps (H,rows,cols), of the head that is named or averaged over all.
+func (p *Problem) headRow(probs [][]float32, heads, row, rows, cols int) ([]float64, error) {
+	layer, head := paramInt(p.Params, "layer"), paramInt(p.Params, "head")
+	if layer >= len(probs) || head >= heads {
+		return nil, fmt.Errorf("explain: layer %d, head %d: the model has %d layers with %d heads: %w", layer, head, len(probs), heads, ErrParam)
+	}
+	if layer < 0 {
+		layer = len(probs) - 1
+	}
+	values := make([]float64, cols)
+	for j := range values {
+		if head >= 0 {
+			values[j] = float64(probs[layer][(head*rows+row)*cols+j])
+			continue
+		}
+		for h := range heads {
+			values[j] += float64(probs[layer][(h*rows+row)*cols+j])
+		}
+		values[j] /= float64(heads)
+	}
+	return values, nil
 }
 
 // overTokens makes an attribution of one value a position, with the gradient-weighted view beside it. Of a picture the

@@ -12,7 +12,7 @@ func init() {
 	register(Method{
 		ID: "chefer", Version: "1", Family: "attention", Modalities: []string{"text", "image"},
 		Params:   append(targetParams(), baselineParam(), rowParam()),
-		Suitable: attentive,
+		Suitable: attentive, joint: true,
 		Cost: func(info inference.Info, tokens int, _ map[string]any) Cost {
 			return spend(info, tokens, 1, 1)
 		},

@@ -11,7 +11,7 @@ func init() {
 	register(Method{
 		ID: "input-x-gradient", Version: "1", Family: "gradient", Modalities: []string{"text", "image"}, Signed: true,
 		Params:   append(targetParams(), baselineParam()),
-		Suitable: differentiable,
+		Suitable: differentiable, joint: true,
 		Cost: func(info inference.Info, tokens int, _ map[string]any) Cost {
 			return spend(info, tokens, 1, 1)
 		},

@@ -20,7 +20,7 @@ func init() {
 			Param{Name: "profile", Type: "enum", Default: "adaptive", Enum: []string{"adaptive", "captum"}, Help: "explain.param.profile"},
 			Param{Name: "rule", Type: "enum", Default: "gausslegendre", Enum: captumRules, Help: "explain.param.rule"},
 			Param{Name: "steps", Type: "int", Default: 50, Min: bound(1), Max: bound(300), Help: "explain.param.steps"}),
-		Suitable: differentiable,
+		Suitable: differentiable, joint: true,
 		Cost: func(info inference.Info, tokens int, params map[string]any) Cost {
 			if paramString(params, "profile") == "captum" {
 				return spend(info, tokens, 2, paramInt(params, "steps"))
@@ -106,18 +106,17 @@ func (in *integral) product(g []float32) ([]float64, error) {
 // evaluate runs the path at the given positions, in batches.
 func (in *integral) evaluate(ctx context.Context, positions []float64) ([][]float64, error) {
 	out := make([][]float64, 0, len(positions))
-	tap := in.p.wrt()
 	for chunk := range slices.Chunk(positions, in.p.chunk()) {
 		batch := make([]inference.Example, len(chunk))
 		for i, a := range chunk {
 			batch[i] = in.p.at(in.point(a))
 		}
-		results, err := in.p.run(ctx, batch, nil, []string{tap})
+		results, err := in.p.run(ctx, batch, nil, in.p.inputs())
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range results {
-			prod, err := in.product(r.Grads[tap].Data)
+			prod, err := in.product(in.p.slope(r))
 			if err != nil {
 				return nil, err
 			}
@@ -174,7 +173,7 @@ func integrateAdaptive(ctx context.Context, p *Problem) (*Attribution, error) {
 	n := 16
 	products := make([][]float64, n+1)
 	for i, end := range []int{n, 0} { // x is node n, the baseline node 0
-		if products[end], err = in.product(ends[i].Grads[p.wrt()].Data); err != nil {
+		if products[end], err = in.product(p.slope(ends[i])); err != nil {
 			return nil, err
 		}
 	}

@@ -243,7 +243,7 @@ func (p *Problem) masked(m mask, embeddings []float32) (inference.Example, bool)
 		return inference.Example{IDs: ids, Types: p.Example.Types, Decoder: p.Example.Decoder}, changed
 	}
 	point := slices.Clone(embeddings)
-	d := len(point) / len(p.Example.IDs)
+	_, d, _, _ := p.layout(len(point))
 	for _, u := range m.units {
 		changed = changed || !slices.Equal(point[u*d:(u+1)*d], p.Baseline.Embeddings[u*d:(u+1)*d])
 		copy(point[u*d:(u+1)*d], p.Baseline.Embeddings[u*d:(u+1)*d])

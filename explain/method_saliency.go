@@ -12,7 +12,7 @@ func init() {
 	register(Method{
 		ID: "saliency", Version: "1", Family: "gradient", Modalities: []string{"text", "image"},
 		Params:   append(targetParams(), baselineParam(), reduceParam()),
-		Suitable: differentiable,
+		Suitable: differentiable, joint: true,
 		Cost: func(info inference.Info, tokens int, _ map[string]any) Cost {
 			return spend(info, tokens, 1, 1)
 		},

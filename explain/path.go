@@ -30,18 +30,16 @@ func (p *Problem) embedded(ctx context.Context) ([]float32, error) {
 	if p.Example.Embeddings != nil {
 		return p.Example.Embeddings, nil
 	}
-	tap := p.Info.Taps.Embeddings
-	out, err := p.run(ctx, []inference.Example{p.Example}, []string{tap}, nil)
+	out, err := p.run(ctx, []inference.Example{p.Example}, p.inputs(), nil)
 	if err != nil {
 		return nil, err
 	}
-	return out[0].Taps[tap].Data, nil
+	return p.looked(out[0]), nil
 }
 
 // gradientsAt differentiates the target at points of the differentiated input, in batches, and hands the value and the
 // gradient of each to each, in the order of the points.
 func (p *Problem) gradientsAt(ctx context.Context, points int, at func(int) []float32, each func(i int, value float64, g []float32) error) error {
-	tap := p.wrt()
 	for next := 0; next < points; {
 		var batch []inference.Example
 		size := 0
@@ -50,12 +48,12 @@ func (p *Problem) gradientsAt(ctx context.Context, points int, at func(int) []fl
 			size = len(point)
 			batch = append(batch, p.at(point))
 		}
-		out, err := p.run(ctx, batch, nil, []string{tap})
+		out, err := p.run(ctx, batch, nil, p.inputs())
 		if err != nil {
 			return err
 		}
 		for i, r := range out {
-			g := r.Grads[tap].Data
+			g := p.slope(r)
 			if len(g) != size {
 				return fmt.Errorf("explain: the model gave %d gradients for %d input values: %w", len(g), size, ErrUnsuitable)
 			}

@@ -13,11 +13,16 @@ import (
 
 // Problem is one window (or one picture) with every choice made: what a method works on.
 type Problem struct {
-	Engine   Engine
-	Info     inference.Info
-	Example  inference.Example
-	Tokens   []inference.Token // per position; empty for images
-	Target   inference.Target
+	Engine  Engine
+	Info    inference.Info
+	Example inference.Example
+	Tokens  []inference.Token // per position; empty for images
+	Target  inference.Target
+	// Targets, where not nil, stand for Target: F is their sum, or with Mean their mean.
+	Targets []inference.Target
+	Mean    bool
+	// Joint makes what a decoder has written so far a part of the differentiated input, behind what the encoder reads.
+	Joint    bool
 	Baseline Baseline
 	Params   map[string]any // resolved, see Method.Resolve
 	Threads  int
@@ -38,6 +43,7 @@ type Problem struct {
 type Baseline struct {
 	Name       string
 	IDs        []int32
+	Decoder    []int32 // of a joint problem: what stands for what the decoder has written
 	Embeddings []float32
 	Pixels     []float32
 }
@@ -91,7 +97,36 @@ func (p *Problem) at(point []float32) inference.Example {
 	if p.image() {
 		return inference.Example{Pixels: point, Shape: p.Example.Shape}
 	}
-	return inference.Example{IDs: p.Example.IDs, Types: p.Example.Types, Decoder: p.Example.Decoder, Embeddings: point}
+	x := inference.Example{IDs: p.Example.IDs, Types: p.Example.Types, Decoder: p.Example.Decoder, Embeddings: point}
+	if p.Joint {
+		s, d := len(p.Example.Decoder), len(point)/(len(p.Example.IDs)+len(p.Example.Decoder))
+		cut := len(point) - s*d
+		x.Embeddings = point[:cut]
+		x.Patch = map[string]inference.Tensor{p.Info.Taps.DecoderEmbeddings: {Shape: []int{s, d}, Data: point[cut:]}}
+	}
+	return x
+}
+
+// inputs are the taps that make up the differentiated input, one behind the other.
+func (p *Problem) inputs() []string {
+	if p.Joint {
+		return []string{p.Info.Taps.Embeddings, p.Info.Taps.DecoderEmbeddings}
+	}
+	return []string{p.wrt()}
+}
+
+// looked is the differentiated input as the model looked it up.
+func (p *Problem) looked(r inference.Result) []float32 { return p.joined(r.Taps) }
+
+// slope is the gradient with respect to the differentiated input.
+func (p *Problem) slope(r inference.Result) []float32 { return p.joined(r.Grads) }
+
+func (p *Problem) joined(values map[string]inference.Tensor) []float32 {
+	inputs := p.inputs()
+	if len(inputs) == 1 {
+		return values[inputs[0]].Data
+	}
+	return slices.Concat(values[inputs[0]].Data, values[inputs[1]].Data)
 }
 
 // baselineExample is the example at the baseline.
@@ -100,22 +135,37 @@ func (p *Problem) baselineExample() inference.Example {
 	case p.image():
 		return p.at(p.Baseline.Pixels)
 	case p.Baseline.IDs != nil:
-		return inference.Example{IDs: p.Baseline.IDs, Types: p.Example.Types, Decoder: p.Example.Decoder}
+		x := inference.Example{IDs: p.Baseline.IDs, Types: p.Example.Types, Decoder: p.Example.Decoder}
+		if p.Joint {
+			x.Decoder = p.Baseline.Decoder
+		}
+		return x
 	}
 	return p.at(p.Baseline.Embeddings)
 }
 
 // run calls the engine with the problem's target.
 func (p *Problem) run(ctx context.Context, batch []inference.Example, taps, wrt []string) ([]inference.Result, error) {
-	target := p.Target
-	out, err := p.Engine.Run(ctx, batch, inference.RunSpec{Taps: taps, Target: &target, Wrt: wrt, Threads: p.Threads})
+	spec := inference.RunSpec{Taps: taps, Wrt: wrt, Threads: p.Threads}
+	if spec.Targets = p.Targets; p.Targets == nil {
+		target := p.Target
+		spec.Target = &target
+	}
+	out, err := p.Engine.Run(ctx, batch, spec)
 	if err != nil {
 		return nil, err
 	}
 	if len(out) != len(batch) {
 		return nil, fmt.Errorf("explain: running the model: %d results for %d examples: %w", len(out), len(batch), ErrNumber)
 	}
-	for _, r := range out {
+	for i := range out {
+		r := &out[i]
+		for _, each := range r.Each {
+			r.Value += each.Value
+		}
+		if p.Mean && len(p.Targets) > 0 {
+			r.Value /= float64(len(p.Targets))
+		}
 		if math.IsNaN(r.Value) || math.IsInf(r.Value, 0) {
 			return nil, fmt.Errorf("explain: the model's output is %v, which cannot be explained: %w", r.Value, ErrNumber)
 		}
@@ -153,10 +203,10 @@ func (p *Problem) chunk() int {
 func (p *Problem) ends(ctx context.Context, gradients bool) (x, b []float32, fx, fb inference.Result, err error) {
 	var taps, wrt []string
 	if !p.image() {
-		taps = []string{p.Info.Taps.Embeddings}
+		taps = p.inputs()
 	}
 	if gradients {
-		wrt = []string{p.wrt()}
+		wrt = p.inputs()
 	}
 	out, err := p.run(ctx, []inference.Example{p.Example, p.baselineExample()}, taps, wrt)
 	if err != nil {
@@ -165,7 +215,7 @@ func (p *Problem) ends(ctx context.Context, gradients bool) (x, b []float32, fx,
 	if p.image() {
 		return p.Example.Pixels, p.Baseline.Pixels, out[0], out[1], nil
 	}
-	x, b = out[0].Taps[p.Info.Taps.Embeddings].Data, out[1].Taps[p.Info.Taps.Embeddings].Data
+	x, b = p.looked(out[0]), p.looked(out[1])
 	if len(x) == 0 || len(x) != len(b) {
 		return nil, nil, fx, fb, fmt.Errorf("explain: the model gave %d embedding values for the input and %d for the baseline: %w", len(x), len(b), ErrUnsuitable)
 	}
@@ -177,17 +227,17 @@ func (p *Problem) ends(ctx context.Context, gradients bool) (x, b []float32, fx,
 func (p *Problem) gradient(ctx context.Context) (x, g []float32, value float64, err error) {
 	var taps []string
 	if !p.image() {
-		taps = []string{p.Info.Taps.Embeddings}
+		taps = p.inputs()
 	}
-	out, err := p.run(ctx, []inference.Example{p.Example}, taps, []string{p.wrt()})
+	out, err := p.run(ctx, []inference.Example{p.Example}, taps, p.inputs())
 	if err != nil {
 		return nil, nil, 0, err
 	}
 	x = p.Example.Pixels
 	if !p.image() {
-		x = out[0].Taps[p.Info.Taps.Embeddings].Data
+		x = p.looked(out[0])
 	}
-	g = out[0].Grads[p.wrt()].Data
+	g = p.slope(out[0])
 	if len(x) == 0 || len(g) != len(x) {
 		return nil, nil, 0, fmt.Errorf("explain: the model gave %d gradients for %d input values: %w", len(g), len(x), ErrUnsuitable)
 	}
@@ -214,6 +264,9 @@ func (p *Problem) layout(n int) (units, width int, index func(unit, j int) int, 
 		return h * w, c, func(i, j int) int { return j*h*w + i }, []int{h, w}
 	}
 	t := len(p.Example.IDs)
+	if p.Joint {
+		t += len(p.Example.Decoder)
+	}
 	d := n / t
 	return t, d, func(i, j int) int { return i*d + j }, []int{t}
 }

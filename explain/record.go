@@ -127,6 +127,9 @@ func (e *Explanation) record(c RecordContext) record {
 		Delta: e.Delta, Gradients: e.Gradients, Forwards: e.Forwards, Attributions: e.Attributions, Map: e.Rows(),
 		Companion: e.Companion, Grid: e.Grid, Flips: e.Flips, Windows: e.Windows, Metrics: e.Metrics, Gate: c.Gate, Warnings: e.Warnings,
 	}
+	if e.Target.Words > 0 { // the label is what was written
+		r.Target.Label = ""
+	}
 	for _, t := range e.Tokens {
 		r.Tokens = append(r.Tokens, recordToken{t.Start, t.End, t.Special, t.Pair})
 	}

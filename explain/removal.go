@@ -70,7 +70,7 @@ func (m Method) steady(info inference.Info, tokens int, params map[string]any) b
 // again runs the method on copies of the input whose every value moved by at most metric.Radius. It is nil for methods
 // that do not look at the values of the differentiated input, or cost too much.
 func (j *job) again(w *window) func(context.Context, int) ([][]float64, error) {
-	if !j.method.steady(j.info, len(w.in.Example.IDs), w.problem.Params) {
+	if w.problem.Targets != nil || !j.method.steady(j.info, len(w.in.Example.IDs), w.problem.Params) {
 		return nil
 	}
 	return func(ctx context.Context, n int) ([][]float64, error) {

@@ -26,11 +26,13 @@ const maxRecord = 256 << 20
 
 // ReplayRequest asks whether a record can be made again. Input is nil where it was erased or is not at hand.
 type ReplayRequest struct {
-	Record  []byte
-	Hash    string // sha256 of the record as the log names it, "" where no log is at hand
-	Model   Engine
-	Input   *inference.Input
-	Threads int
+	Record []byte
+	Hash   string // sha256 of the record as the log names it, "" where no log is at hand
+	Model  Engine
+	Input  *inference.Input
+	// Continuation, instead of Input, is what a generating model read and wrote.
+	Continuation *Continuation
+	Threads      int
 }
 
 // Difference is one reason why a replay is not identical. Codes: input-erased, model (another digest), method-version,
@@ -117,7 +119,7 @@ func Replay(ctx context.Context, q ReplayRequest) (*Replayed, error) {
 	} else {
 		differ("method-version", r.MethodVersion, m.Version)
 	}
-	if q.Input == nil {
+	if q.Input == nil && r.Target.Words == 0 || q.Continuation == nil && r.Target.Words > 0 {
 		out.Differences = append(out.Differences, Difference{Code: "input-erased"})
 	}
 	if len(out.Differences) > 0 {
@@ -148,7 +150,11 @@ func (r *record) request(q ReplayRequest) Request {
 	if draws == 0 {
 		draws = -1
 	}
-	return Request{Model: q.Model, Input: *q.Input, Method: r.Method, Params: r.Params, Target: targetName(r.Target), Seed: seed, Draws: draws, Threads: q.Threads}
+	out := Request{Model: q.Model, Continuation: q.Continuation, Method: r.Method, Params: r.Params, Target: targetName(r.Target), Seed: seed, Draws: draws, Threads: q.Threads}
+	if r.Target.Words == 0 {
+		out.Input, out.Continuation = *q.Input, nil
+	}
+	return out
 }
 
 // compare holds the explanation made now against the record, part by part. What a run costs, the gate and the figure of

@@ -69,7 +69,7 @@ func prepare(ctx context.Context, r Request) (*job, error) {
 	if !ok {
 		return nil, fmt.Errorf("explain: %q is not a method of this program: %w", clip(r.Method), ErrUnknownMethod)
 	}
-	params, err := m.Resolve(r.Params)
+	params, err := m.Resolve(writtenParams(r))
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +77,9 @@ func prepare(ctx context.Context, r Request) (*job, error) {
 	j.info = j.engine.info
 	if err := m.suits(j.info); err != nil {
 		return nil, err
+	}
+	if generates(j.info) || r.Continuation != nil {
+		return j, j.prepareContinuation()
 	}
 	encoded, err := r.Model.Encode(ctx, r.Input)
 	if err != nil {
@@ -113,6 +116,9 @@ func (j *job) target(ctx context.Context) error {
 			}
 		}
 	}
+	if j.r.Continuation != nil {
+		return j.chooseWord()
+	}
 	j.choice, err = chooseTarget(j.info, j.windows, j.r.Target, j.params)
 	if err != nil {
 		return err
@@ -128,6 +134,9 @@ func (j *job) target(ctx context.Context) error {
 
 // attribute runs the method on every window that counts.
 func (j *job) attribute(ctx context.Context) error {
+	if j.r.Continuation != nil {
+		return j.attributeWords(ctx)
+	}
 	for i := range j.windows {
 		w := &j.windows[i]
 		if w.weight == 0 {
@@ -239,6 +248,10 @@ func (j *job) assembleText(e *Explanation) {
 		if len(j.windows) > 1 {
 			e.Windows = append(e.Windows, w.describe(j.pairWindowed()))
 		}
+	}
+	if j.r.Continuation != nil { // a method that is not joint has no values of what was written
+		n := len(j.windows[0].found.Values)
+		e.Tokens, e.Attributions = e.Tokens[:n], e.Attributions[:n]
 	}
 	e.Delta = sum(e.Attributions) - (e.Output - e.BaselineOutput)
 }

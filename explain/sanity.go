@@ -273,6 +273,9 @@ func (r SanityRequest) maps(ctx context.Context, gone map[string]bool, targets [
 
 // targetName names a target so that a request finds it again.
 func targetName(t ExplTarget) string {
+	if t.Words > 0 && t.Index < 0 {
+		return ""
+	}
 	if t.Token != nil {
 		return strconv.Itoa(*t.Token) + ":" + strconv.Itoa(t.Index)
 	}

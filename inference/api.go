@@ -96,7 +96,8 @@ type Encoded struct {
 
 // Target selects the scalar that is reported and differentiated. Index points into the output: {class},
 // {token, class}, {start, end} for question answering (the sum of both logits), {dim} for embeddings; empty means
-// the predicted class. Of a generating model, {word} is what comes next: the word's logit at the last position. Quantity is "logit" (default), "logprob", "prob" or "diff" (logit at Index minus logit at
+// the predicted class. Of a generating model, {word} is what comes next: the word's logit at the last
+// position; {position, word} with a position below zero counts from the end, so that it names the same word when tokens before are left out. Quantity is "logit" (default), "logprob", "prob" or "diff" (logit at Index minus logit at
 // Minus).
 type Target struct {
 	Index    []int

@@ -149,6 +149,9 @@ func (m *Model) flatten(at, shape []int) ([]int32, error) {
 	if len(at) == 1 && len(shape) == 2 && m.generates() { // a word alone is meant as what comes next
 		at = []int{shape[0] - 1, at[0]}
 	}
+	if len(at) == 2 && len(shape) == 2 && at[0] < 0 && m.generates() {
+		at = []int{shape[0] + at[0], at[1]}
+	}
 	if len(at) != len(shape) {
 		return nil, bad
 	}

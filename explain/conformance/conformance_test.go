@@ -10,7 +10,7 @@ import (
 
 // unanswered are the cases of generators that nothing answers yet: sites inside a decoder's layers, and gradients with respect to two
 // embeddings at once.
-var unanswered = map[string]bool{"LogitLens": true, "DirectLogitAttribution": true, "ActivationPatching": true, "AttributionPatching": true, "per-token attribution": true}
+var unanswered = map[string]bool{"LogitLens": true, "DirectLogitAttribution": true, "ActivationPatching": true, "AttributionPatching": true}
 
 // TestGolden holds methods and figures against Captum, grad-cam, shap, quantus and the published formulas. Nothing is
 // unsupported but what is out of scope or unanswered.

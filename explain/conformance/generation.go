@@ -89,7 +89,7 @@ func best(v []float64, n int) []float64 {
 // comparePerToken explains each written token by what stood before it, one row a token.
 func comparePerToken(ctx context.Context, s *subject) error {
 	if s.info.Taps.DecoderEmbeddings != "" {
-		return unsupported("attribution over an encoder and a decoder")
+		return comparePerTokenAcross(ctx, s)
 	}
 	ids, prompt := s.problems[0].Example.IDs, s.c.Input.Prompt
 	if prompt < 1 || prompt >= len(ids) {
