@@ -63,22 +63,13 @@ func (proposalRow) TableName() string { return "policy_proposals" }
 
 func init() {
 	db.RegisterMigration(11, "policy proposals", func(tx *gorm.DB) error {
-		blob := "BLOB"
-		if tx.Name() == "postgres" {
-			blob = "BYTEA"
-		}
-		for _, s := range []string{
+		return db.Create(tx,
 			`CREATE TABLE policy_proposals (
-				id VARCHAR(80) PRIMARY KEY, workspace VARCHAR(64) NOT NULL, base BIGINT NOT NULL, hash CHAR(64) NOT NULL, content ` + blob + ` NOT NULL,
+				id VARCHAR(80) PRIMARY KEY, workspace VARCHAR(64) NOT NULL, base BIGINT NOT NULL, hash CHAR(64) NOT NULL, content BLOB NOT NULL,
 				author VARCHAR(80) NOT NULL, reason TEXT NOT NULL, created BIGINT NOT NULL, starts BIGINT NOT NULL,
 				state VARCHAR(16) NOT NULL, decider VARCHAR(80) NOT NULL, decided BIGINT NOT NULL)`,
 			`CREATE INDEX policy_proposals_state ON policy_proposals (workspace, state, id)`,
-		} {
-			if err := tx.Exec(s).Error; err != nil {
-				return err
-			}
-		}
-		return nil
+		)
 	})
 }
 

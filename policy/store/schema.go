@@ -10,13 +10,9 @@ import (
 // is a further one.
 func init() {
 	db.RegisterMigration(10, "policy versions, users, sessions, API keys", func(tx *gorm.DB) error {
-		blob := "BLOB"
-		if tx.Name() == "postgres" {
-			blob = "BYTEA"
-		}
-		for _, s := range []string{
+		return db.Create(tx,
 			`CREATE TABLE policy_versions (
-				workspace VARCHAR(64) NOT NULL, number BIGINT NOT NULL, hash CHAR(64) NOT NULL, content ` + blob + ` NOT NULL,
+				workspace VARCHAR(64) NOT NULL, number BIGINT NOT NULL, hash CHAR(64) NOT NULL, content BLOB NOT NULL,
 				rules BIGINT NOT NULL, author VARCHAR(80) NOT NULL, reason TEXT NOT NULL, created BIGINT NOT NULL,
 				PRIMARY KEY (workspace, number))`,
 			`CREATE INDEX policy_versions_hash ON policy_versions (workspace, hash)`,
@@ -35,11 +31,6 @@ func init() {
 				prefix VARCHAR(32) NOT NULL UNIQUE, hash CHAR(64) NOT NULL, roles TEXT NOT NULL, owner VARCHAR(80) NOT NULL,
 				created BIGINT NOT NULL, expires BIGINT NOT NULL, used BIGINT NOT NULL, disabled BIGINT NOT NULL)`,
 			`CREATE INDEX api_keys_workspace ON api_keys (workspace, id)`,
-		} {
-			if err := tx.Exec(s).Error; err != nil {
-				return err
-			}
-		}
-		return nil
+		)
 	})
 }

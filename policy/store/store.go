@@ -40,16 +40,8 @@ func fromMillis(n int64) time.Time {
 	return time.UnixMilli(n).UTC()
 }
 
-// isDuplicate reports a broken unique constraint. gorm's SQLite dialect knows
-// only the error of the cgo driver, so SQLite's own codes are looked at too.
-func isDuplicate(err error) bool {
-	var coded interface{ Code() int }
-	if errors.As(err, &coded) {
-		const uniqueConstraint, primaryKeyConstraint = 2067, 1555
-		return coded.Code() == uniqueConstraint || coded.Code() == primaryKeyConstraint
-	}
-	return errors.Is(err, gorm.ErrDuplicatedKey)
-}
+// isDuplicate reports a broken unique constraint.
+func isDuplicate(err error) bool { return errors.Is(err, gorm.ErrDuplicatedKey) }
 
 // splitRoles is the inverse of strings.Join(roles, " ").
 func splitRoles(s string) []string { return strings.Fields(s) }

@@ -2,16 +2,13 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
-	"runtime"
-	"strings"
 	"sync"
 	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"vitrine/policy/privacy"
 	"vitrine/web/db"
@@ -20,12 +17,13 @@ import (
 // KeysFileName is the database of wrapped keys inside the data folder.
 const KeysFileName = "keys.db"
 
-// SubjectKeys implements privacy.KeyStore over keys.db, a database of its own:
-// a backup of the other one must not bring an erased person's key back. Writes
-// that come together share one commit. Do not call it from inside a transaction
-// of the other database: it waits for the disk.
+// SubjectKeys implements privacy.KeyStore over a database of its own, keys.db or
+// PostgreSQL's schema vitrine_keys: a backup of the other one must not bring an erased
+// person's key back. Writes that come together share one commit. Do not call it from
+// inside a transaction of the other database: it waits for the disk.
 type SubjectKeys struct {
-	pool  *sql.DB
+	main  *db.DB
+	db    *gorm.DB
 	queue chan keyWrite
 	done  chan struct{}
 
@@ -36,51 +34,50 @@ type SubjectKeys struct {
 var _ privacy.KeyStore = (*SubjectKeys)(nil)
 
 type keyWrite struct {
-	fn     func(tx *sql.Tx) error
+	fn     func(tx *gorm.DB) error
 	result chan error
 }
 
+// subjectKeyRow is a wrapped key.
+type subjectKeyRow struct {
+	Workspace string `gorm:"primaryKey;size:64"`
+	Name      string `gorm:"primaryKey;size:80"`
+	Wrapped   []byte `gorm:"not null"`
+	Created   int64  `gorm:"not null"`
+}
+
+func (subjectKeyRow) TableName() string { return "subject_keys" }
+
+// keyGroup is the most writes that share a commit.
 const keyGroup = 256
 
-// OpenSubjectKeys opens DIR/keys.db, made with mode 0600 where missing. The
-// caller holds the folder's lock.
-func OpenSubjectKeys(dir string) (*SubjectKeys, error) {
-	path, err := filepath.Abs(filepath.Join(dir, KeysFileName))
+// OpenSubjectKeys opens the keys beside a database, made where missing. The caller
+// closes them before it.
+func OpenSubjectKeys(ctx context.Context, d *db.DB) (*SubjectKeys, error) {
+	g, err := d.Beside(ctx, "keys")
 	if err != nil {
-		return nil, fmt.Errorf("store: opening keys.db: %w", err)
+		return nil, fmt.Errorf("store: opening the subject keys: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	k := &SubjectKeys{main: d, db: g, queue: make(chan keyWrite, keyGroup), done: make(chan struct{})}
+	err = d.Exclusive(ctx, func() error {
+		if m := g.WithContext(ctx).Migrator(); !m.HasTable(&subjectKeyRow{}) {
+			return m.CreateTable(&subjectKeyRow{})
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("store: opening keys.db: %w", err)
+		return nil, fmt.Errorf("store: preparing the subject keys: %w", errors.Join(db.Translate(err), k.disconnect()))
 	}
-	f.Close()
-	pool, err := sql.Open(db.DriverName, keysDSN(path))
-	if err != nil {
-		return nil, fmt.Errorf("store: opening keys.db: %w", err)
-	}
-	pool.SetMaxOpenConns(4)
-	_, err = pool.Exec(`CREATE TABLE IF NOT EXISTS subject_keys (
-		workspace VARCHAR(64) NOT NULL, name VARCHAR(80) NOT NULL, wrapped BLOB NOT NULL, created BIGINT NOT NULL,
-		PRIMARY KEY (workspace, name))`)
-	if err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("store: preparing keys.db: %w", db.Translate(err))
-	}
-	k := &SubjectKeys{pool: pool, queue: make(chan keyWrite, keyGroup), done: make(chan struct{})}
 	go k.loop()
 	return k, nil
 }
 
-func keysDSN(path string) string {
-	q := url.Values{"_txlock": {"immediate"}}
-	for _, p := range []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)", "temp_store(MEMORY)"} {
-		q.Add("_pragma", p)
+func (k *SubjectKeys) disconnect() error {
+	pool, err := k.db.DB()
+	if err != nil {
+		return err
 	}
-	path = filepath.ToSlash(path)
-	if runtime.GOOS == "windows" && !strings.HasPrefix(path, "/") {
-		path = "/" + path
-	}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+	return pool.Close()
 }
 
 // Close ends the writer and closes the database.
@@ -94,7 +91,7 @@ func (k *SubjectKeys) Close() error {
 	close(k.queue)
 	k.mu.Unlock()
 	<-k.done
-	return k.pool.Close()
+	return k.disconnect()
 }
 
 // loop commits what is waiting, all in one transaction. Each statement touches
@@ -122,19 +119,17 @@ func (k *SubjectKeys) loop() {
 }
 
 func (k *SubjectKeys) commit(group []keyWrite) error {
-	tx, err := k.pool.Begin()
-	if err != nil {
-		return db.Translate(err)
-	}
-	for _, w := range group {
-		if err := w.fn(tx); err != nil {
-			return db.Translate(errors.Join(err, tx.Rollback()))
+	return db.Translate(k.db.Transaction(func(tx *gorm.DB) error {
+		for _, w := range group {
+			if err := w.fn(tx); err != nil {
+				return err
+			}
 		}
-	}
-	return db.Translate(tx.Commit())
+		return nil
+	}))
 }
 
-func (k *SubjectKeys) write(ctx context.Context, fn func(tx *sql.Tx) error) error {
+func (k *SubjectKeys) write(ctx context.Context, fn func(tx *gorm.DB) error) error {
 	w := keyWrite{fn, make(chan error, 1)}
 	k.mu.RLock()
 	if k.closed {
@@ -153,38 +148,35 @@ func (k *SubjectKeys) write(ctx context.Context, fn func(tx *sql.Tx) error) erro
 
 // GetKey implements privacy.KeyStore.
 func (k *SubjectKeys) GetKey(ctx context.Context, workspace, name string) ([]byte, bool, error) {
-	var wrapped []byte
-	err := k.pool.QueryRowContext(ctx, `SELECT wrapped FROM subject_keys WHERE workspace = ? AND name = ?`, workspace, name).Scan(&wrapped)
-	if errors.Is(err, sql.ErrNoRows) {
+	var row subjectKeyRow
+	err := k.db.WithContext(ctx).Where("workspace = ? AND name = ?", workspace, name).Take(&row).Error
+	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return nil, false, nil
 	}
-	return wrapped, err == nil, err
+	return row.Wrapped, err == nil, db.Translate(err)
 }
 
 // PutKey implements privacy.KeyStore.
 func (k *SubjectKeys) PutKey(ctx context.Context, workspace, name string, wrapped []byte) ([]byte, error) {
-	var inForce []byte
-	err := k.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec(`INSERT INTO subject_keys (workspace, name, wrapped, created) VALUES (?, ?, ?, ?)
-			ON CONFLICT (workspace, name) DO NOTHING`, workspace, name, wrapped, time.Now().UnixMilli())
-		if err != nil {
+	var inForce subjectKeyRow
+	err := k.write(ctx, func(tx *gorm.DB) error {
+		row := subjectKeyRow{workspace, name, wrapped, time.Now().UnixMilli()}
+		if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
 			return err
 		}
-		return tx.QueryRow(`SELECT wrapped FROM subject_keys WHERE workspace = ? AND name = ?`, workspace, name).Scan(&inForce)
+		return tx.Where("workspace = ? AND name = ?", workspace, name).Take(&inForce).Error
 	})
-	return inForce, err
+	return inForce.Wrapped, err
 }
 
-// DeleteKey implements privacy.KeyStore. The row is overwritten (secure_delete)
-// and the write-ahead log emptied, so that the file holds no copy.
+// DeleteKey implements privacy.KeyStore: afterwards no file of this database holds the
+// key.
 func (k *SubjectKeys) DeleteKey(ctx context.Context, workspace, name string) error {
-	err := k.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.Exec(`DELETE FROM subject_keys WHERE workspace = ? AND name = ?`, workspace, name)
-		return err
+	err := k.write(ctx, func(tx *gorm.DB) error {
+		return tx.Where("workspace = ? AND name = ?", workspace, name).Delete(&subjectKeyRow{}).Error
 	})
 	if err != nil {
 		return err
 	}
-	_, err = k.pool.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
-	return err
+	return k.main.Forget(ctx, k.db)
 }

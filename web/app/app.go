@@ -182,7 +182,7 @@ func (a *App) openVault(ctx context.Context) error {
 		}
 	}
 	a.workspace = known.ID
-	if a.keys, err = policystore.OpenSubjectKeys(a.db.Dir()); err != nil {
+	if a.keys, err = policystore.OpenSubjectKeys(ctx, a.db); err != nil {
 		return err
 	}
 	if a.vault, err = privacy.NewVault(root, a.keys); err != nil {

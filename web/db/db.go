@@ -1,9 +1,13 @@
 // Package db opens the server's database, migrates it, and puts every write of
 // the process through one queue.
 //
-// The database is SQLite without cgo: gorm's dialect over the modernc driver. A
-// second process on the same folder is refused with [ErrLocked], a database of a
-// newer program with [ErrNewerSchema].
+// The database is SQLite without cgo in the data folder, where a second process on
+// the same folder is refused with [ErrLocked], or a PostgreSQL server that several
+// processes share. Both keep the same promise to writers: one write transaction at a
+// time, over all processes, which sees everything written before it. What differs
+// between the two is in sqlite.go and postgres.go; the job queue, whose tables are
+// River's, is the only other place that asks. A database of a newer program is
+// refused with [ErrNewerSchema].
 //
 // Writers call [DB.Write]; the transaction travels in the context, so that
 // everything called from there with that context joins it. Readers call
@@ -15,24 +19,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"sync"
 
-	gormsqlite "gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
-	_ "modernc.org/sqlite" // the driver named "sqlite"
 )
-
-// DriverName is the database/sql driver in use: the pure-Go SQLite.
-const DriverName = "sqlite"
-
-// FileName is the database file inside the data folder.
-const FileName = "vitrine.db"
 
 // readers is the number of read-only connections kept open.
 const readers = 8
@@ -45,14 +38,38 @@ var (
 	ErrNewerSchema = errors.New("db: the database was written by a newer version")
 	// ErrDiskFull: the disk has no room; nothing of the failed write was kept.
 	ErrDiskFull = errors.New("db: the disk is full")
+	// ErrUnavailable: the database server cannot be reached, or refuses this program.
+	ErrUnavailable = errors.New("db: the database server cannot be used")
 	// ErrClosed: the database was closed.
 	ErrClosed = errors.New("db: closed")
 )
 
-// DB is one open data folder. Its methods may be called from any goroutine.
+// engine is a kind of database.
+type engine interface {
+	// open returns a pool of at most n connections.
+	open(n int, readOnly bool) (*sql.DB, error)
+	dialect(pool *sql.DB) gorm.Dialector
+	// alone waits until no other process writes, and keeps it so until tx ends.
+	alone(tx *gorm.DB) error
+	// column words a column's type, written as SQLite takes it, for this engine.
+	column(ddl string) string
+	// beside opens the database of that name which is kept apart from the main one.
+	beside(ctx context.Context, name string) (*sql.DB, error)
+	// forget removes what was deleted from a database that beside opened.
+	forget(ctx context.Context, g *gorm.DB) error
+	// lead says whether this process holds the named lock, taking it where it is free.
+	lead(ctx context.Context, name string) bool
+	// exclusive runs fn while no other process runs one here.
+	exclusive(ctx context.Context, fn func() error) error
+	// close lets go of what is not a pool of the DB.
+	close()
+}
+
+// DB is one open database with its data folder. Its methods may be called from any
+// goroutine.
 type DB struct {
 	dir    string
-	lock   *os.File
+	engine engine
 	writer *gorm.DB
 	reader *gorm.DB
 
@@ -66,7 +83,14 @@ type DB struct {
 // Open opens DIR/vitrine.db, creating folder and database where missing (folder
 // mode 0700), takes the folder's lock and applies the registered migrations that
 // are not yet applied. Errors: [ErrLocked], [ErrNewerSchema], [ErrDiskFull].
-func Open(ctx context.Context, dir string) (*DB, error) {
+func Open(ctx context.Context, dir string) (*DB, error) { return OpenURL(ctx, dir, "") }
+
+// OpenURL is Open with the tables in the PostgreSQL database of an address like
+// postgres://user@host/name instead; "" is Open. Any number of processes may open
+// it with the same folder, which then holds what is no table: keys and exports.
+// Errors also: [ErrUnavailable]. No error repeats the address, which may hold a
+// password.
+func OpenURL(ctx context.Context, dir, address string) (*DB, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("db: opening %s: %w", dir, err)
@@ -74,11 +98,15 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 	if err := os.MkdirAll(abs, 0o700); err != nil {
 		return nil, fmt.Errorf("db: creating the data folder: %w", err)
 	}
-	lock, err := acquire(filepath.Join(abs, "vitrine.lock"))
+	d := &DB{dir: abs, queue: make(chan *request, queueLength), done: make(chan struct{})}
+	if address == "" {
+		d.engine, err = openSQLite(abs)
+	} else {
+		d.engine, err = openPostgres(ctx, address)
+	}
 	if err != nil {
 		return nil, err
 	}
-	d := &DB{dir: abs, lock: lock, queue: make(chan *request, queueLength), done: make(chan struct{})}
 	if err := d.connect(ctx); err != nil {
 		d.disconnect()
 		return nil, err
@@ -87,17 +115,11 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 	return d, nil
 }
 
-func (d *DB) connect(ctx context.Context) error {
-	// 0600 before SQLite makes it with the umask's mode.
-	f, err := os.OpenFile(d.Path(), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return fmt.Errorf("db: opening the database: %w", err)
-	}
-	f.Close()
+func (d *DB) connect(ctx context.Context) (err error) {
 	if d.writer, err = d.open(1, false); err != nil {
 		return fmt.Errorf("db: opening the database: %w", Translate(err))
 	}
-	if err := migrate(ctx, d.writer); err != nil {
+	if err := migrate(ctx, d.writer, d.engine); err != nil {
 		return err
 	}
 	if d.reader, err = d.open(readers, true); err != nil {
@@ -112,8 +134,11 @@ func (d *DB) open(n int, readOnly bool) (*gorm.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialect := gormsqlite.Dialector{DriverName: DriverName, Conn: pool}
-	return gorm.Open(&dialector{dialect}, &gorm.Config{
+	return d.handle(pool)
+}
+
+func (d *DB) handle(pool *sql.DB) (*gorm.DB, error) {
+	return gorm.Open(d.engine.dialect(pool), &gorm.Config{
 		SkipDefaultTransaction: true,
 		DisableAutomaticPing:   true,
 		TranslateError:         true,
@@ -122,11 +147,11 @@ func (d *DB) open(n int, readOnly bool) (*gorm.DB, error) {
 	})
 }
 
-// Pool opens a further pool of n connections on the same file, with the same
-// pragmas. The caller closes it before the database. It is meant for River, which
-// brings its own transactions; everything else uses Write and Read.
+// Pool opens a further pool of n connections on the same database. The caller closes
+// it before the database. It is meant for River, which brings its own transactions;
+// everything else uses Write and Read.
 func (d *DB) Pool(n int, readOnly bool) (*sql.DB, error) {
-	pool, err := sql.Open(DriverName, d.dsn(readOnly))
+	pool, err := d.engine.open(n, readOnly)
 	if err != nil {
 		return nil, err
 	}
@@ -135,32 +160,47 @@ func (d *DB) Pool(n int, readOnly bool) (*sql.DB, error) {
 	return pool, nil
 }
 
-func (d *DB) dsn(readOnly bool) string {
-	q := url.Values{}
-	for _, p := range []string{
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
-		"foreign_keys(ON)", "secure_delete(ON)", "temp_store(MEMORY)", "cache_size(-16384)",
-	} {
-		q.Add("_pragma", p)
+// Postgres says whether the tables are on a PostgreSQL server, where other processes
+// may use them too.
+func (d *DB) Postgres() bool {
+	_, ok := d.engine.(*postgres)
+	return ok
+}
+
+// Beside opens the database of a name (a-z) that is kept apart from the main one, so
+// that a backup can leave it out: the file DIR/NAME.db, or the schema vitrine_NAME of
+// the PostgreSQL database. The caller closes it.
+func (d *DB) Beside(ctx context.Context, name string) (*gorm.DB, error) {
+	pool, err := d.engine.beside(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("db: opening %s: %w", name, Translate(err))
 	}
-	if readOnly {
-		q.Add("_pragma", "query_only(ON)")
-	} else {
-		q.Set("_txlock", "immediate")
+	pool.SetMaxOpenConns(4)
+	g, err := d.handle(pool)
+	if err != nil {
+		return nil, fmt.Errorf("db: opening %s: %w", name, errors.Join(Translate(err), pool.Close()))
 	}
-	q.Set("_time_format", "sqlite")
-	path := filepath.ToSlash(d.Path())
-	if runtime.GOOS == "windows" && !strings.HasPrefix(path, "/") {
-		path = "/" + path
-	}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+	return g, nil
+}
+
+// Forget sees to it that rows deleted from a database of Beside are also gone from
+// the files behind it: SQLite's write-ahead log is cut, PostgreSQL's dead rows are
+// vacuumed. What a PostgreSQL server archives of its own log is out of reach.
+func (d *DB) Forget(ctx context.Context, g *gorm.DB) error { return d.engine.forget(ctx, g) }
+
+// Lead says whether this process is the one that does a recurring task of that name,
+// and becomes it where nobody is. With SQLite that is always so. A leader that dies or
+// loses its connection stops being one at once; until it notices there may be two, so
+// the task itself must be safe against it.
+func (d *DB) Lead(ctx context.Context, name string) bool { return d.engine.lead(ctx, name) }
+
+// Exclusive runs fn while no other process on the database runs one.
+func (d *DB) Exclusive(ctx context.Context, fn func() error) error {
+	return d.engine.exclusive(ctx, fn)
 }
 
 // Dir returns the absolute path of the data folder.
 func (d *DB) Dir() string { return d.dir }
-
-// Path returns the path of the database file.
-func (d *DB) Path() string { return filepath.Join(d.dir, FileName) }
 
 // Read returns the read-only pool, bound to ctx. Inside a [DB.Write] it returns the
 // transaction, so that a write sees what it wrote.
@@ -218,6 +258,6 @@ func (d *DB) disconnect() error {
 			}
 		}
 	}
-	release(d.lock)
+	d.engine.close()
 	return first
 }

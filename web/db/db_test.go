@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"modernc.org/sqlite"
+	driver "modernc.org/sqlite"
+
+	"vitrine/web/db/dbtest"
 )
 
 type note struct {
@@ -21,6 +23,17 @@ type note struct {
 }
 
 func open(t *testing.T, dir string) *DB {
+	t.Helper()
+	d, err := OpenURL(context.Background(), dir, dbtest.Address(t, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	return d
+}
+
+// openFile is open for what only a file has.
+func openFile(t *testing.T, dir string) *DB {
 	t.Helper()
 	d, err := Open(context.Background(), dir)
 	if err != nil {
@@ -32,14 +45,26 @@ func open(t *testing.T, dir string) *DB {
 
 func openNotes(t *testing.T) *DB {
 	t.Helper()
-	d := open(t, t.TempDir())
+	return withNotes(t, open(t, t.TempDir()))
+}
+
+func withNotes(t *testing.T, d *DB) *DB {
+	t.Helper()
 	err := d.Write(context.Background(), func(ctx context.Context) error {
-		return d.Tx(ctx).Exec("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)").Error
+		return d.Tx(ctx).Exec(serial(d)).Error
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
+}
+
+func serial(d *DB) string {
+	id := "INTEGER PRIMARY KEY"
+	if d.Postgres() {
+		id = "BIGSERIAL PRIMARY KEY"
+	}
+	return "CREATE TABLE notes (id " + id + ", text TEXT NOT NULL)"
 }
 
 func count(t *testing.T, d *DB) int64 {
@@ -52,12 +77,12 @@ func count(t *testing.T, d *DB) int64 {
 }
 
 func TestDriverIsPureGo(t *testing.T) {
-	d := open(t, t.TempDir())
+	d := openFile(t, t.TempDir())
 	pool, err := d.writer.DB()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := pool.Driver().(*sqlite.Driver); !ok {
+	if _, ok := pool.Driver().(*driver.Driver); !ok {
 		t.Fatalf("driver is %T", pool.Driver())
 	}
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "secure_delete": "1", "foreign_keys": "1"} {
@@ -174,7 +199,7 @@ func TestCancelledBeforeItsTurn(t *testing.T) {
 
 func TestSecondProcessIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	d := open(t, dir)
+	d := openFile(t, dir)
 	if _, err := Open(context.Background(), dir); !errors.Is(err, ErrLocked) {
 		t.Fatal(err)
 	}
@@ -196,7 +221,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 		return d.Tx(ctx).Create(&appliedMigration{9999, "from the future", 1}).Error
 	})
 	d.Close()
-	_, err := Open(context.Background(), dir)
+	_, err := OpenURL(context.Background(), dir, dbtest.Address(t, dir))
 	if !errors.Is(err, ErrNewerSchema) || !strings.Contains(err.Error(), "from the future") {
 		t.Fatal(err)
 	}
@@ -205,13 +230,13 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 func TestFailedMigrationLeavesNothing(t *testing.T) {
 	const number = 9001
 	RegisterMigration(number, "breaks", func(tx *gorm.DB) error {
-		if err := tx.Exec("CREATE TABLE half (a)").Error; err != nil {
+		if err := tx.Exec("CREATE TABLE half (a BIGINT)").Error; err != nil {
 			return err
 		}
 		return errors.New("broken step")
 	})
 	dir := t.TempDir()
-	_, err := Open(context.Background(), dir)
+	_, err := OpenURL(context.Background(), dir, dbtest.Address(t, dir))
 	delete(migrations, number)
 	if err == nil {
 		t.Fatal("a failing step was accepted")
@@ -223,7 +248,7 @@ func TestFailedMigrationLeavesNothing(t *testing.T) {
 }
 
 func TestDiskFull(t *testing.T) {
-	d := openNotes(t)
+	d := withNotes(t, openFile(t, t.TempDir()))
 	var pages int
 	d.writer.Raw("PRAGMA page_count").Scan(&pages)
 	d.writer.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages+4))
@@ -244,7 +269,7 @@ func TestDiskFull(t *testing.T) {
 
 func TestModesOfFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made here, with % and spaces?")
-	open(t, dir)
+	openFile(t, dir)
 	for name, want := range map[string]os.FileMode{"": 0o700, FileName: 0o600, "vitrine.lock": 0o600} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
@@ -296,7 +321,7 @@ func BenchmarkWrite(b *testing.B) {
 	}
 	defer d.Close()
 	d.Write(context.Background(), func(ctx context.Context) error {
-		return d.Tx(ctx).Exec("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL)").Error
+		return d.Tx(ctx).Exec(serial(d)).Error
 	})
 	b.SetParallelism(128)
 	start := time.Now()

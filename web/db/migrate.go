@@ -54,10 +54,13 @@ func (appliedMigration) TableName() string { return "schema_migrations" }
 
 // migrate applies the missing steps, all in one transaction: a database is either
 // at the old schema or at the new one.
-func migrate(ctx context.Context, writer *gorm.DB) error {
+func migrate(ctx context.Context, writer *gorm.DB, e engine) error {
 	err := writer.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := e.alone(tx); err != nil {
+			return err
+		}
 		if err := tx.Exec(`CREATE TABLE IF NOT EXISTS schema_migrations (
-			number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied INTEGER NOT NULL)`).Error; err != nil {
+			number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied BIGINT NOT NULL)`).Error; err != nil {
 			return err
 		}
 		var applied []appliedMigration
@@ -75,7 +78,7 @@ func migrate(ctx context.Context, writer *gorm.DB) error {
 			if slices.ContainsFunc(applied, func(a appliedMigration) bool { return a.Number == m.Number }) {
 				continue
 			}
-			if err := m.up(tx); err != nil {
+			if err := m.up(tx.Set(engineKey, e)); err != nil {
 				return fmt.Errorf("step %d %s: %w", m.Number, m.Name, err)
 			}
 			if err := tx.Create(&appliedMigration{m.Number, m.Name, time.Now().Unix()}).Error; err != nil {
@@ -86,6 +89,23 @@ func migrate(ctx context.Context, writer *gorm.DB) error {
 	})
 	if err != nil {
 		return fmt.Errorf("db: preparing the schema: %w", Translate(err))
+	}
+	return nil
+}
+
+const engineKey = "vitrine:engine"
+
+// Create runs the statements of a migration, written in the words of SQLite (BLOB,
+// CHAR(n), TEXT), in those of the database that tx is of.
+func Create(tx *gorm.DB, statements ...string) error {
+	e, ok := tx.Get(engineKey)
+	if !ok {
+		panic("db: Create outside of a migration")
+	}
+	for _, s := range statements {
+		if err := tx.Exec(e.(engine).column(s)).Error; err != nil {
+			return err
+		}
 	}
 	return nil
 }

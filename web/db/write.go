@@ -56,8 +56,9 @@ func (d *DB) InWrite(ctx context.Context) bool { return d.transaction(ctx) != ni
 //
 // fn runs on the committer's goroutine while no other write can: it does database
 // work only, never a model run, a network call or a wait. Its context carries the
-// transaction and is not cancelled, since SQLite rolls the whole group back when a
-// statement is interrupted. A Write inside a Write joins it as a nested savepoint.
+// transaction and is not cancelled, since the whole group is rolled back when a
+// statement is interrupted. After a statement that failed fn returns: PostgreSQL does
+// nothing more in its savepoint. A Write inside a Write joins it as a nested savepoint.
 //
 // Errors: fn's own; the error of ctx, when it ended before fn began; [ErrDiskFull];
 // [ErrClosed]. A panic of fn is rolled back and goes on in the caller.
@@ -132,8 +133,11 @@ func (t *transaction) savepoint(ctx context.Context, fn func(ctx context.Context
 			}
 			return
 		}
-		if e := t.gorm.Exec("ROLLBACK TO " + name + "; RELEASE " + name).Error; e != nil && err != nil {
-			err = fmt.Errorf("%w: %w", errBroken, err)
+		for _, s := range []string{"ROLLBACK TO ", "RELEASE "} {
+			if e := t.gorm.Exec(s + name).Error; e != nil && err != nil {
+				err = fmt.Errorf("%w: %w", errBroken, err)
+				return
+			}
 		}
 	}()
 	err = fn(ctx)
@@ -161,6 +165,11 @@ func (d *DB) commitGroup(first *request) {
 	tx := d.writer.WithContext(context.Background()).Begin()
 	if tx.Error != nil {
 		first.result <- fmt.Errorf("db: beginning a write: %w", tx.Error)
+		return
+	}
+	if err := d.engine.alone(tx); err != nil {
+		tx.Rollback()
+		first.result <- fmt.Errorf("db: beginning a write: %w", err)
 		return
 	}
 	var done []*request

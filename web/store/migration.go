@@ -10,11 +10,7 @@ import (
 // PostgreSQL.
 func init() {
 	db.RegisterMigration(1, "workspaces, models, predictions, explanations, exports", func(tx *gorm.DB) error {
-		blob := "BLOB"
-		if tx.Name() == "postgres" {
-			blob = "BYTEA"
-		}
-		for _, statement := range []string{
+		return db.Create(tx,
 			`CREATE TABLE workspaces (
 				id CHAR(26) PRIMARY KEY, slug VARCHAR(64) NOT NULL UNIQUE, created BIGINT NOT NULL)`,
 			`CREATE TABLE models (
@@ -32,7 +28,7 @@ func init() {
 				model_name VARCHAR(128) NOT NULL, model_version VARCHAR(64) NOT NULL, model_digest CHAR(64) NOT NULL,
 				task VARCHAR(64) NOT NULL, modality VARCHAR(16) NOT NULL,
 				purpose VARCHAR(64) NOT NULL, data_class VARCHAR(64) NOT NULL,
-				input ` + blob + ` NOT NULL, picture ` + blob + `, clear ` + blob + `, output ` + blob + ` NOT NULL,
+				input BLOB NOT NULL, picture BLOB, clear BLOB, output BLOB NOT NULL,
 				label_index CHAR(32) NOT NULL, masked BIGINT NOT NULL, decision TEXT NOT NULL, event CHAR(26) NOT NULL, seconds DOUBLE PRECISION NOT NULL)`,
 			`CREATE INDEX predictions_page ON predictions (workspace, id)`,
 			`CREATE INDEX predictions_actor ON predictions (workspace, actor, id)`,
@@ -42,7 +38,7 @@ func init() {
 				id CHAR(26) PRIMARY KEY, workspace CHAR(26) NOT NULL, created BIGINT NOT NULL,
 				prediction CHAR(26) NOT NULL REFERENCES predictions (id), subject VARCHAR(64) NOT NULL,
 				actor VARCHAR(64) NOT NULL, method VARCHAR(64) NOT NULL, method_version VARCHAR(16) NOT NULL,
-				result ` + blob + ` NOT NULL, tensors ` + blob + `, record ` + blob + ` NOT NULL, record_hash CHAR(64) NOT NULL,
+				result BLOB NOT NULL, tensors BLOB, record BLOB NOT NULL, record_hash CHAR(64) NOT NULL,
 				decision TEXT NOT NULL, event CHAR(26) NOT NULL, seconds DOUBLE PRECISION NOT NULL)`,
 			`CREATE INDEX explanations_prediction ON explanations (workspace, prediction, id)`,
 			`CREATE TABLE exports (
@@ -53,11 +49,6 @@ func init() {
 				bytes BIGINT NOT NULL, sha256 VARCHAR(64) NOT NULL, problem VARCHAR(64) NOT NULL,
 				job BIGINT NOT NULL, decision TEXT NOT NULL)`,
 			`CREATE INDEX exports_page ON exports (workspace, id)`,
-		} {
-			if err := tx.Exec(statement).Error; err != nil {
-				return err
-			}
-		}
-		return nil
+		)
 	})
 }

@@ -7,13 +7,15 @@ import (
 	"testing"
 
 	"vitrine/web/db"
+	"vitrine/web/db/dbtest"
 )
 
 const workspace, other = "01JD0000000000000000000000", "01JD0000000000000000000001"
 
 func openStore(t *testing.T) (*db.DB, *Store) {
 	t.Helper()
-	d, err := db.Open(context.Background(), t.TempDir())
+	dir := t.TempDir()
+	d, err := db.OpenURL(context.Background(), dir, dbtest.Address(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
