@@ -89,6 +89,7 @@ var kinds = []kind{
 	{app.ErrPassword, "password_refused", http.StatusUnprocessableEntity, true},
 	{app.ErrConflict, "conflict", http.StatusConflict, true},
 	{app.ErrExists, "exists", http.StatusConflict, true},
+	{app.ErrStopped, "model_stopped", http.StatusConflict, true},
 	{app.ErrBusy, "busy", http.StatusServiceUnavailable, true},
 	{db.ErrDiskFull, "disk_full", http.StatusInsufficientStorage, false},
 	{auditstore.ErrRolledBack, "log_halted", http.StatusServiceUnavailable, false},

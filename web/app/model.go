@@ -69,7 +69,7 @@ func (a *App) readableModel(ctx context.Context, c identity.Caller, name string)
 func (a *App) modelView(ctx context.Context, row *store.Model, long bool) (*ModelView, error) {
 	v := &ModelView{
 		ModelRef: modelRef(row), Task: row.Task, Family: row.Family, Architecture: row.Architecture, Modality: row.Modality,
-		Parameters: row.Parameters, DType: row.DType, Source: row.Source, Added: time.UnixMilli(row.Created).UTC(), AddedBy: row.AddedBy,
+		Parameters: row.Parameters, DType: row.DType, Source: row.Source, Added: time.UnixMilli(row.Created).UTC(), AddedBy: row.AddedBy, Stopped: row.Stopped,
 	}
 	if err := json.Unmarshal([]byte(row.Labels), &v.Labels); err != nil {
 		return nil, fmt.Errorf("app: reading the labels of %s: %w", row.Name, err)

@@ -43,6 +43,9 @@ func (a *App) Predict(ctx context.Context, c identity.Caller, r PredictRequest) 
 	if err != nil {
 		return nil, err
 	}
+	if err := runs(w.row); err != nil {
+		return nil, a.failed(ctx, w, "stop", err)
+	}
 	if r.Explain != nil {
 		if err := a.mayExplain(ctx, w, r.Explain, ""); err != nil {
 			return nil, err
@@ -64,7 +67,7 @@ func (a *App) Predict(ctx context.Context, c identity.Caller, r PredictRequest) 
 	if err := fits(w.row, w.input); err != nil {
 		return nil, a.failed(ctx, w, "protect", err)
 	}
-	answer, err := a.infer(ctx, model, w.input.seen)
+	answer, err := a.infer(ctx, w.row, model, w.input.seen)
 	if err != nil {
 		return nil, a.failed(ctx, w, "infer", err)
 	}
@@ -133,17 +136,27 @@ func fits(row *store.Model, in *protected) error {
 }
 
 // infer runs the model's task, a bounded number of runs at a time.
-func (a *App) infer(ctx context.Context, m *inference.Model, in inference.Input) (*inference.Prediction, error) {
+func (a *App) infer(ctx context.Context, row *store.Model, m *inference.Model, in inference.Input) (*inference.Prediction, error) {
+	asked := time.Now()
 	release, err := a.slot(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
+	if time.Since(asked) > longWait {
+		if err := a.stillRuns(ctx, row); err != nil {
+			return nil, err
+		}
+	}
 	limited, stop := context.WithTimeout(ctx, maxRun)
 	defer stop()
 	p, err := m.Predict(limited, in)
 	return p, tooLong(ctx, inputError(err))
 }
+
+// longWait is the wait for a place at the engine after which a stopped model is looked for
+// again.
+const longWait = 50 * time.Millisecond
 
 // maxRun is how long one run of a model, or one explanation, may hold its place.
 const maxRun = 2 * time.Minute

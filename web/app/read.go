@@ -92,6 +92,9 @@ func (a *App) Prediction(ctx context.Context, c identity.Caller, id string) (*Pr
 		revealExplanation(o, x)
 		v.Explanations = append(v.Explanations, x.brief())
 	}
+	if v.Reviews, err = a.reviewsOf(ctx, row.ID); err != nil {
+		return nil, err
+	}
 	a.noteRead(c, d, row.ID)
 	return v, nil
 }

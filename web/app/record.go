@@ -84,7 +84,10 @@ func (a *App) record(ctx context.Context, w *run, subject string, v *PredictionV
 		if err := a.store.AddPrediction(ctx, row); err != nil {
 			return err
 		}
-		promise, err = a.log.Append(ctx, e)
+		if promise, err = a.log.Append(ctx, e); err != nil || !w.decision.Obligations.Review {
+			return err
+		}
+		_, err = a.SendToReview(ctx, ReviewCase{Caller: w.caller, Request: w.request, Decision: w.decision, Prediction: row, Cause: ReviewRule})
 		return err
 	})
 	if err != nil {
@@ -203,6 +206,8 @@ func failure(err error) string {
 		return "input-not-usable"
 	case errors.Is(err, ErrModelFolder), errors.Is(err, inference.ErrModel):
 		return "model-not-usable"
+	case errors.Is(err, ErrStopped):
+		return "model-stopped"
 	case errors.Is(err, ErrBusy):
 		return "busy"
 	case errors.Is(err, inference.ErrUnsupported), errors.Is(err, ErrUnsuitable):

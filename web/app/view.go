@@ -38,6 +38,8 @@ type ModelView struct {
 	Methods      []MethodView           `json:"methods,omitempty"`
 	Predictions  int64                  `json:"predictions"`
 	Examples     ExamplesView           `json:"-"`
+	// Stopped says that a person stopped the model, all its versions.
+	Stopped bool `json:"stopped,omitempty"`
 	// Problem says why a registered model cannot be run now; "" = it can.
 	Problem string `json:"problem,omitempty"`
 }
@@ -168,6 +170,8 @@ type PredictionView struct {
 	Explanations []ExplanationBrief     `json:"explanations,omitempty"`
 	// ExplanationsWithheld counts the explanations that the reader's rule keeps back.
 	ExplanationsWithheld int `json:"explanations_withheld,omitempty"`
+	// Reviews are what people were asked about this prediction, and what they said.
+	Reviews []ReviewView `json:"reviews,omitempty"`
 }
 
 // PredictionBrief is one row of a list of predictions.

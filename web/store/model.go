@@ -28,7 +28,14 @@ type Model struct {
 	Card         string
 	Created      int64
 	AddedBy      string
+	// Stopped says that a person stopped the model, every version of it; it is read with
+	// the row by ModelByName, ModelByDigest and Models.
+	Stopped bool `gorm:"->"`
 }
+
+// withStop selects a model's row with Stopped: no road to a model runs without it.
+const withStop = `models.*, EXISTS (SELECT 1 FROM model_stops WHERE model_stops.workspace = models.workspace
+	AND model_stops.model_name = models.name AND model_stops.started = 0) AS stopped`
 
 // AddModel inserts a model version: [ErrExists] when name and version are taken.
 func (s *Store) AddModel(ctx context.Context, m *Model) error { return s.add(ctx, m) }
@@ -44,7 +51,7 @@ func (s *Store) UpdateModel(ctx context.Context, workspace, id, path string) err
 
 // ModelByName returns the version of a model that was added last, or the one named.
 func (s *Store) ModelByName(ctx context.Context, workspace, name, version string) (*Model, error) {
-	q := s.db.Read(ctx).Where("workspace = ? AND name = ?", workspace, name)
+	q := s.db.Read(ctx).Select(withStop).Where("workspace = ? AND name = ?", workspace, name)
 	if version != "" {
 		q = q.Where("version = ?", version)
 	}
@@ -53,13 +60,13 @@ func (s *Store) ModelByName(ctx context.Context, workspace, name, version string
 
 // ModelByDigest returns the model version with these files.
 func (s *Store) ModelByDigest(ctx context.Context, workspace, digest string) (*Model, error) {
-	return one[Model](s.db.Read(ctx).Where("workspace = ? AND digest = ?", workspace, digest).Order("id DESC"))
+	return one[Model](s.db.Read(ctx).Select(withStop).Where("workspace = ? AND digest = ?", workspace, digest).Order("id DESC"))
 }
 
 // Models lists at most MaxPage model versions by name, the newest version first.
 func (s *Store) Models(ctx context.Context, workspace string) ([]Model, error) {
 	var list []Model
-	err := s.db.Read(ctx).Where("workspace = ?", workspace).Order("name, id DESC").Limit(MaxPage).Find(&list).Error
+	err := s.db.Read(ctx).Select(withStop).Where("workspace = ?", workspace).Order("name, id DESC").Limit(MaxPage).Find(&list).Error
 	if err != nil {
 		return nil, fmt.Errorf("store: listing models: %w", err)
 	}

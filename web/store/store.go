@@ -1,4 +1,4 @@
-// Package store keeps predictions, explanations, models and exports in the
+// Package store keeps predictions, explanations, models, reviews and exports in the
 // database.
 //
 // What a person wrote and what a model answered is stored sealed: the store sees
