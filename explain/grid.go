@@ -49,16 +49,41 @@ func deep(info inference.Info) error {
 // hiddenAt runs the input and the baseline and gives the hidden states of every layer, (T,D) each, with the gradients of the
 // target where asked for.
 func (p *Problem) hiddenAt(ctx context.Context, gradients bool) ([]inference.Result, error) {
+	return p.innerAt(ctx, p.Info.Taps.Hidden, gradients)
+}
+
+// siteParam chooses what is patched: the hidden states, or what a decoder's attention or feed-forward adds to them.
+func siteParam() Param {
+	return Param{Name: "site", Type: "enum", Default: "hidden", Enum: []string{"hidden", "attention", "mlp"}, Help: "explain.param.site"}
+}
+
+// site lists the values of the chosen kind, a layer each.
+func (p *Problem) site() ([]string, error) {
+	taps, name := p.Info.Taps.Hidden, paramString(p.Params, "site")
+	switch name {
+	case "attention":
+		taps = p.Info.Taps.Attended
+	case "mlp":
+		taps = p.Info.Taps.Fed
+	}
+	if len(taps) == 0 {
+		return nil, fmt.Errorf("explain: parameter site: %s does not show its %s alone; choose hidden: %w", p.Info.Name, name, ErrParam)
+	}
+	return taps, nil
+}
+
+// innerAt is hiddenAt for values of any kind, (T,D) each.
+func (p *Problem) innerAt(ctx context.Context, taps []string, gradients bool) ([]inference.Result, error) {
 	var wrt []string
 	if gradients {
-		wrt = p.Info.Taps.Hidden
+		wrt = taps
 	}
-	out, err := p.run(ctx, []inference.Example{p.Example, p.baselineExample()}, p.Info.Taps.Hidden, wrt)
+	out, err := p.run(ctx, []inference.Example{p.Example, p.baselineExample()}, taps, wrt)
 	if err != nil {
 		return nil, err
 	}
 	t := len(p.Example.IDs)
-	for _, tap := range p.Info.Taps.Hidden {
+	for _, tap := range taps {
 		if s := out[0].Taps[tap].Shape; len(s) != 2 || s[0] != t {
 			return nil, fmt.Errorf("explain: hidden state of shape %v where (tokens, width) is due: %w", s, ErrUnsuitable)
 		}

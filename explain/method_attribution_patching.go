@@ -11,7 +11,7 @@ import (
 func init() {
 	register(Method{
 		ID: "attribution-patching", Version: "1", Family: "internal", Modalities: []string{"text"}, Signed: true,
-		Params: gridParams(), Suitable: deep,
+		Params: gridParams(siteParam()), Suitable: deep,
 		Cost: func(info inference.Info, tokens int, _ map[string]any) Cost {
 			return spend(info, tokens, 0, 2)
 		},
@@ -20,13 +20,17 @@ func init() {
 }
 
 func runAttributionPatching(ctx context.Context, p *Problem) (*Attribution, error) {
-	ends, err := p.hiddenAt(ctx, true)
+	taps, err := p.site()
+	if err != nil {
+		return nil, err
+	}
+	ends, err := p.innerAt(ctx, taps, true)
 	if err != nil {
 		return nil, err
 	}
 	t := len(p.Example.IDs)
-	rows := make([][]float64, len(p.Info.Taps.Hidden))
-	for l, tap := range p.Info.Taps.Hidden {
+	rows := make([][]float64, len(taps))
+	for l, tap := range taps {
 		x, b, g := ends[0].Taps[tap].Data, ends[1].Taps[tap].Data, ends[1].Grads[tap].Data
 		d := len(x) / t
 		rows[l] = make([]float64, t)

@@ -8,7 +8,9 @@ import (
 
 // Direct logit attribution (Elhage et al. 2021): what each layer writes into the final hidden state, read by the head's
 // slope there: (h_l - h_{l-1})·dF/dh_L, the embeddings being layer 0. Summed over layers and positions it is h_L·dF/dh_L,
-// which is F less the head's bias where the head is linear; the gap is the delta.
+// which is F less the head's bias where the head is linear; the gap is the delta. Of a decoder-only model the parts are the embeddings
+// and what each layer's attention and feed-forward add to the residual sum at the position that predicts, read through the last norm
+// with its scale frozen; its bias is in the delta too.
 func init() {
 	register(Method{
 		ID: "direct-logit-attribution", Version: "1", Family: "internal", Modalities: []string{"text"}, Signed: true,
@@ -21,6 +23,9 @@ func init() {
 }
 
 func runDirectLogit(ctx context.Context, p *Problem) (*Attribution, error) {
+	if p.Info.Taps.Residual != "" {
+		return runDirectParts(ctx, p)
+	}
 	ends, err := p.hiddenAt(ctx, true)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"context"
+	"slices"
 
 	"vitrine/inference"
 )
@@ -21,7 +22,11 @@ func init() {
 }
 
 func runLogitLens(ctx context.Context, p *Problem) (*Attribution, error) {
-	ends, err := p.hiddenAt(ctx, false)
+	taps := p.Info.Taps.Hidden
+	if r := p.Info.Taps.Residual; r != "" { // the last norm belongs to the head: it reads the layer's states with their own mean and size
+		taps = append(slices.Clone(taps[:len(taps)-1]), r)
+	}
+	ends, err := p.innerAt(ctx, taps, false)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +34,6 @@ func runLogitLens(ctx context.Context, p *Problem) (*Attribution, error) {
 	if err != nil {
 		return nil, err
 	}
-	taps := p.Info.Taps.Hidden
 	last := taps[len(taps)-1]
 	final := ends[0].Taps[last]
 	t, d := final.Shape[0], final.Shape[1]

@@ -32,6 +32,10 @@ type Taps struct {
 	// Of an encoder-decoder, whose encoder has the names above; S are decoder positions: (S,D), (H,S,S), and (H,S,T) across.
 	DecoderEmbeddings                                 string
 	DecoderHidden, DecoderAttentions, CrossAttentions []string
+	// Of a decoder-only model: what each layer's attention and feed-forward add to the residual sum, and the sum that the last norm
+	// reads, (T,D) all; the last of Hidden lies behind that norm.
+	Attended, Fed []string
+	Residual      string
 }
 
 // SpecialIDs are the tokenizer's special ids, -1 where it has none.

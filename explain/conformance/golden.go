@@ -63,6 +63,8 @@ type goldenInput struct {
 	Prompt   int        `json:"prompt_length"`
 	// Decoder is what an encoder-decoder has written so far.
 	Decoder [][]int32 `json:"decoder_input_ids"`
+	// Corrupted is what the input is patched into.
+	Corrupted [][]int32 `json:"corrupted_input_ids"`
 }
 
 type goldenTarget struct {

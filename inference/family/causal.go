@@ -51,13 +51,15 @@ func (n *causal) describe(s Source, d Description) error {
 	d.Taps.Embeddings = t.words
 	d.Taps.Hidden = names(t.hidden, len(n.body.layers)+1)
 	d.Taps.Attentions = names(t.self, len(n.body.layers))
+	d.Taps.Attended, d.Taps.Fed, d.Taps.Residual = names(t.attended, len(n.body.layers)), names(t.fed, len(n.body.layers)), t.residual
 	n.d = d
 	return nil
 }
 
 // causalTaps names the values of a decoder-only model.
 func causalTaps(checkpoint, words string) stackTaps {
-	return stackTaps{words: "embeddings.word", hidden: "hidden_states.", self: "attentions.", cross: "cross_attentions.", checkpoint: checkpoint, wordsModule: words}
+	return stackTaps{words: "embeddings.word", hidden: "hidden_states.", self: "attentions.", cross: "cross_attentions.", checkpoint: checkpoint, wordsModule: words,
+		attended: "attention_outputs.", fed: "mlp_outputs.", residual: "residual"}
 }
 
 // Build makes the network over whole sequences; the output is the logits of the next token at each position (B,T,V).

@@ -32,6 +32,9 @@ type Taps struct {
 	// The decoder's own, of an encoder-decoder; the names above are then the encoder's.
 	DecoderEmbeddings                                 string
 	DecoderHidden, DecoderAttentions, CrossAttentions []string
+	// Of a decoder-only model: what each layer's blocks add to the residual sum, and the sum that the last norm reads.
+	Attended, Fed []string
+	Residual      string
 }
 
 // Description is what a network says of itself.

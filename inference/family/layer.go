@@ -134,8 +134,8 @@ type layer struct {
 	post, parallel               bool // parallel: both blocks read the layer's input (GPT-NeoX)
 }
 
-// layerTaps names a layer's probabilities.
-type layerTaps struct{ self, cross string }
+// layerTaps names a layer's probabilities, and what its blocks add to the residual sum; "" for what has no name.
+type layerTaps struct{ self, cross, attended, fed string }
 
 func (l *layer) add(f *flow, i int, taps layerTaps, x, source graph.ID) graph.ID {
 	g := f.g
@@ -152,15 +152,21 @@ func (l *layer) add(f *flow, i int, taps layerTaps, x, source graph.ID) graph.ID
 		}
 		return n.add(g, "", x)
 	}
+	named := func(name string, y graph.ID) graph.ID {
+		if name != "" {
+			g.Alias(name, y)
+		}
+		return y
+	}
 	h := before(l.selfNorm, x)
-	a := l.selfAfter.add(g, "", l.self.add(f, i, taps.self, h, h, false))
+	a := named(taps.attended, l.selfAfter.add(g, "", l.self.add(f, i, taps.self, h, h, false)))
 	if l.parallel {
-		m := l.mlp.add(g, before(l.mlpNorm, x))
+		m := named(taps.fed, l.mlp.add(g, before(l.mlpNorm, x)))
 		return g.Add("add", nil, "", g.Add("add", nil, "", m, a), x)
 	}
 	x = sum(a, x, l.selfNorm)
 	if l.cross != nil {
 		x = sum(l.cross.add(f, i, taps.cross, before(l.crossNorm, x), source, true), x, l.crossNorm)
 	}
-	return sum(l.mlpAfter.add(g, "", l.mlp.add(g, before(l.mlpNorm, x))), x, l.mlpNorm)
+	return sum(named(taps.fed, l.mlpAfter.add(g, "", l.mlp.add(g, before(l.mlpNorm, x)))), x, l.mlpNorm)
 }

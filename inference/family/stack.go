@@ -23,6 +23,7 @@ type stack struct {
 type stackTaps struct {
 	words, hidden, self, cross string // prefixes but for words
 	checkpoint, wordsModule    string
+	attended, fed, residual    string // of decoder-only models: prefixes, and what the last norm reads
 }
 
 // names lists the taps of a list of n values.
@@ -69,7 +70,10 @@ func (s *stack) add(f *flow, ids, source graph.ID) (words, x graph.ID) {
 		k := strconv.Itoa(i)
 		var taps layerTaps
 		if f.step == nil {
-			taps = layerTaps{s.taps.self + k, s.taps.cross + k}
+			taps = layerTaps{self: s.taps.self + k, cross: s.taps.cross + k}
+			if s.taps.residual != "" {
+				taps.attended, taps.fed = s.taps.attended+k, s.taps.fed+k
+			}
 		}
 		x = s.layers[i].add(f, i, taps, x, source)
 		if f.step != nil {
@@ -81,6 +85,9 @@ func (s *stack) add(f *flow, ids, source graph.ID) (words, x graph.ID) {
 		if i+1 < len(s.layers) {
 			g.Alias(s.taps.hidden+strconv.Itoa(i+1), x)
 		}
+	}
+	if f.step == nil && s.taps.residual != "" {
+		g.Alias(s.taps.residual, x)
 	}
 	return words, s.last.add(g, tap(s.taps.hidden+strconv.Itoa(len(s.layers))), x)
 }
