@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"vitrine/inference"
 	"vitrine/inference/generate"
@@ -53,20 +54,27 @@ func prefillStep(o *benchOptions, m *inference.Model, ids []int32) benchStep {
 	}
 }
 
-// decodeStep writes --new-tokens ids greedily, one row each. What was computed of the prompt is found again, whole pages of it, so that with a prompt of full
-// pages (64 tokens) nothing but the new rows is timed.
+// decodeStep writes --new-tokens ids greedily, one row each, after the prompt and the most probable id behind it. What was computed of the prompt is found
+// again, whole pages of it, so that with a prompt of full pages (64 tokens) nothing but the new rows is timed. The result starts with that first id.
 func decodeStep(o *benchOptions, m *inference.Model, ids []int32) benchStep {
-	p := append(append([]int32{}, ids...), ids[len(ids)-1])
+	var p []int32
 	return func(ctx context.Context) ([]float32, error) {
+		if p == nil {
+			first, err := m.Continue(ctx, generate.Prompt{IDs: ids}, generate.Options{MaxNew: 1, Threads: o.threads}, nil)
+			if err != nil {
+				return nil, err
+			}
+			p = append(slices.Clone(ids), first[0].Tokens[0].ID)
+		}
 		out, err := m.Continue(ctx, generate.Prompt{IDs: p}, generate.Options{MaxNew: o.newTokens, Threads: o.threads}, nil)
 		if err != nil {
 			return nil, err
 		}
-		var written []float32
+		written := []float32{float32(p[len(ids)])}
 		for _, t := range out[0].Tokens {
 			written = append(written, float32(t.ID))
 		}
-		return append(written, float32(out[0].Tokens[0].LogProb)), nil
+		return written, nil
 	}
 }
 

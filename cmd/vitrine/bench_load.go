@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"vitrine/inference"
 )
 
 // benchLoads is the number of fresh processes; the first one warms the page cache and does not count.
@@ -16,9 +18,18 @@ const benchLoads = 4
 
 func init() {
 	registerBench(benchCase{name: "load", model: true, run: benchLoad})
+	registerBench(benchCase{name: "first", model: true, run: func(ctx context.Context, o *benchOptions) (*benchResult, error) {
+		return measureModel(ctx, o, func(_ context.Context, m *inference.Model, batch []inference.Example) (benchStep, error) {
+			if m.Describe().Task == "text-generation" {
+				return prefillStep(o, m, batch[0].IDs), nil
+			}
+			return forwardStep("forward", o, m, batch)
+		})
+	}})
 }
 
-// benchLoad starts fresh processes of this program that open the checkpoint and compute one result, of 16 tokens or one picture.
+// benchLoad starts fresh processes of this program that open the checkpoint and compute the first result, of 16 tokens or one picture: the output, or of a
+// generator the next token.
 func benchLoad(ctx context.Context, o *benchOptions) (*benchResult, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -30,7 +41,7 @@ func benchLoad(ctx context.Context, o *benchOptions) (*benchResult, error) {
 	}
 	var all []*benchResult
 	for range runs {
-		cmd := exec.CommandContext(ctx, self, "bench", o.dir, "--case", "forward", "--tokens", "16", "--threads", strconv.Itoa(o.threads), "--load-only", "--json")
+		cmd := exec.CommandContext(ctx, self, "bench", o.dir, "--case", "first", "--tokens", "16", "--threads", strconv.Itoa(o.threads), "--load-only", "--json")
 		cmd.Args[0] = os.Args[0]
 		var complaint strings.Builder
 		cmd.Stderr = &complaint

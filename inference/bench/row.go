@@ -5,6 +5,7 @@ import (
 	"math"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -73,6 +74,23 @@ var rows = []row{
 		peers: []peer{{"captum", 0.50, 0.40}, {"grad-cam", 0.25, 0.18}}, rounds: 2, roundsAlone: 1},
 	{name: "load", work: "load BERT-base from safetensors to first answer", kase: "load-bert", model: "bert-base-cls", args: "--case load",
 		peers: []peer{{"onnxruntime", 0.60, 0.35}}, rounds: 3, roundsAlone: 2},
+	{name: "gpt2-prefill", work: "GPT-2 small prefill, 128 tokens", kase: "gpt2-prefill-128", model: "gpt2", args: "--case prefill --tokens 128", input: "gpt2-128",
+		peers: []peer{{"onnxruntime", 0.95, 0.82}, {"onnxruntime-op23", 0.95, 0.82}}, best: true, rounds: 3, roundsAlone: 2},
+	{name: "gpt2-decode", work: "GPT-2 small decode, 64 tokens, float32", kase: "gpt2-decode-64", model: "gpt2", args: "--case decode --tokens 64 --new-tokens 64", input: "gpt2-64",
+		peers: []peer{{"llama.cpp-f32", 0.95, 0.80}, {"onnxruntime", 0.95, 0.80}}, rounds: 3, roundsAlone: 2},
+	{name: "smollm2-decode", work: "SmolLM2-135M Q4_1 decode, 64 tokens", kase: "smollm2-decode-64", model: "smollm2-135m", args: "--case decode --tokens 64 --new-tokens 64", input: "smollm2-64",
+		peers: []peer{{"llama.cpp", 0.90, 0.55}}, rounds: 3, roundsAlone: 2},
+	{name: "smollm2-prefill", work: "SmolLM2-135M Q4_1 prefill, 128 tokens", kase: "smollm2-prefill-128", model: "smollm2-135m", args: "--case prefill --tokens 128", input: "smollm2-128",
+		peers: []peer{{"torch-fp32", 0.70, 0.50}, {"llama.cpp", 0.50, 0.35}}, rounds: 2, roundsAlone: 1},
+	{name: "generation-ixg", work: "32 tokens after 64, input × gradient of each, GPT-2", kase: "gpt2-gen-ixg-32", model: "gpt2",
+		args: "--case generation-attribution --tokens 64 --new-tokens 32", input: "gpt2-text-64", slow: true,
+		peers: []peer{{"torch-onednn-1fwd-32bwd", 0.70, 0.50}, {"inseq", 0.18, 0.12}}, rounds: 1, roundsAlone: 1},
+	{name: "load-smollm2", work: "load SmolLM2 from GGUF to first token", kase: "load-smollm2", model: "smollm2-135m", args: "--case load",
+		peers: []peer{{"llama.cpp", 1, 0.7}}, rounds: 3, roundsAlone: 2},
+	{name: "memory-smollm2-load", work: "peak memory, load of SmolLM2 to first token", from: "load-smollm2", metric: "peak_rss_mb", unit: "MB",
+		peers: []peer{{"llama.cpp", 1, 0.9}}},
+	{name: "memory-smollm2-decode", work: "peak memory, SmolLM2 decode", from: "smollm2-decode", metric: "peak_rss_mb", unit: "MB",
+		peers: []peer{{"llama.cpp", 1, 0.9}}},
 	{name: "memory-forward", work: "peak memory, BERT-base forward 1×128", from: "bert-1x128", metric: "peak_rss_mb", unit: "MB",
 		peers: []peer{{"onnxruntime", 0.90, 0.80}}},
 	{name: "memory-ig", work: "peak memory, integrated gradients", from: "ig-captum", metric: "peak_rss_mb", unit: "MB",
@@ -97,18 +115,34 @@ func (s *settings) ours(r row, threads int) []string {
 	return append(args, "--threads", strconv.Itoa(threads), "--json")
 }
 
-// makeInputs writes the inputs of the peers into files.
+// makeInputs writes the inputs of the peers for the wanted rows into files: ids-BATCHxTOKENS of BERT, pixels-BATCH, MODEL-TOKENS of a
+// generator, and gpt2-text-TOKENS, words.
 func (s *settings) makeInputs() error {
 	const script = `
 import sys, os
 sys.path.insert(0, sys.argv[1])
 import peers
-for b, t in (1, 16), (1, 128), (8, 128), (32, 128), (1, 512):
-    peers.bert_feed(b, t)["input_ids"].astype("<i4").tofile(os.path.join(sys.argv[2], f"ids-{b}x{t}"))
-for b in 1, 8:
-    peers.image(b).astype("<f4").tofile(os.path.join(sys.argv[2], f"pixels-{b}"))
+for name in sys.argv[3:]:
+    kind, size = name.rsplit("-", 1)
+    if kind == "ids":
+        x = peers.bert_feed(*map(int, size.split("x")))["input_ids"].astype("<i4")
+    elif kind == "pixels":
+        x = peers.image(int(size)).astype("<f4")
+    elif kind == "gpt2-text":
+        import numpy
+        words = peers.hf_imports().AutoTokenizer.from_pretrained(peers.path("gpt2"))
+        x = numpy.array(words(peers.gpt2_prompt(words, int(size))).input_ids, "<i4")
+    else:
+        x = peers.token_ids(1, int(size), 49000 if kind == "smollm2" else 50000).astype("<i4")
+    x.tofile(os.path.join(sys.argv[2], name))
 `
-	out, err := exec.Command(s.python, "-c", script, filepath.Dir(s.compare), s.inputs).CombinedOutput()
+	args := []string{"-c", script, filepath.Dir(s.compare), s.inputs}
+	for _, r := range rows {
+		if r.input != "" && s.wants(r) && !slices.Contains(args, r.input) {
+			args = append(args, r.input)
+		}
+	}
+	out, err := exec.Command(s.python, args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("making the inputs: %w: %s", err, out)
 	}
@@ -128,8 +162,8 @@ func (s *settings) checkAll() error {
 			return err
 		}
 		for _, p := range r.peers {
-			if p.name == "grad-cam" {
-				continue // returns the map without its sign, scaled up to the picture
+			if p.name == "grad-cam" || p.name == "inseq" || strings.HasPrefix(p.name, "llama.cpp") && r.name != "gpt2-decode" {
+				continue // a map without its sign, scaled up to the picture; the first column, its norm; logits of rounded activations
 			}
 			var other struct{ Extra struct{ Check []float64 } }
 			err := command(&other, s.python, filepath.Join(filepath.Dir(s.compare), "peers.py"), "--case", r.kase, "--peer", p.name, "--threads", "2", "--load-only")
