@@ -22,6 +22,14 @@ var closedLists = map[string]func() []string{
 	"formats":      func() []string { return []string{"csv", "jsonl", "ocsf", "pack"} },
 	"languages":    func() []string { return []string{"", "en", "zh-Hans"} },
 	"levels":       func() []string { return optional(policy.Levels) },
+	"figures": func() []string {
+		var out []string
+		for _, m := range explain.Metrics() {
+			out = append(out, m.ID)
+		}
+		return out
+	},
+	"gate-actions": func() []string { return policy.GateActions },
 	"effects":      func() []string { return []string{policy.CellAllow, policy.CellDeny, policy.CellNone} },
 	"verdicts":     func() []string { return []string{app.VerdictApprove, app.VerdictReject, app.VerdictWithdraw} },
 	"actions": func() []string {

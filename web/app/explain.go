@@ -94,35 +94,74 @@ func explainCodes(method, prediction string) map[string]string {
 	return codes
 }
 
-// explain runs a method that the policy allows, keeps the result with its log entry, and
-// gives what the decision lets out.
+// explain runs a method that the policy allows, lets the gate judge the result, keeps it
+// with its log entry, and gives what the decision lets out. Where the gate says to fall
+// back it goes on with the next method; each attempt is kept. What is known already is
+// not computed again.
 func (a *App) explain(ctx context.Context, w *run, row *store.Prediction, model *inference.Model, r ExplainRequest) (*ExplanationView, error) {
-	e, err := a.attribute(ctx, w, model, r)
-	if err != nil {
-		return nil, a.notExplained(ctx, w, row.ID, r.Method, "explain", err)
+	var tried []string
+	after := ""
+	for {
+		view, err := a.explainOnce(ctx, w, row, model, r, tried, after)
+		if err != nil {
+			return nil, err
+		}
+		if view.Gate == nil || view.Gate.Next == "" {
+			if err := a.openHeld(ctx, w.caller, row, view); err != nil {
+				return nil, err
+			}
+			revealExplanation(w.explained.Obligations, view)
+			return view, nil
+		}
+		tried, after = append(tried, r.Method), view.ID
+		r.Method, r.Params = view.Gate.Next, nil
+		if w.explained = a.mayFallBack(w, r.Method); !w.explained.Allow {
+			return nil, &Denied{Decision: decisionView(w.explained)} // the policy changed meanwhile
+		}
 	}
-	view, err := a.recordExplanation(ctx, w, row, e)
+}
+
+func (a *App) explainOnce(ctx context.Context, w *run, row *store.Prediction, model *inference.Model, r ExplainRequest, tried []string, after string) (*ExplanationView, error) {
+	hash, err := requestHash(w, model.Info().Digest, r)
+	if err != nil {
+		return nil, explainError(err)
+	}
+	if v, err := a.knownExplanation(ctx, w, row, hash); v != nil || err != nil {
+		return v, err
+	}
+	others, err := a.others(ctx, row, r, model.Info())
 	if err != nil {
 		return nil, err
 	}
-	revealExplanation(w.explained.Obligations, view)
-	return view, nil
+	e, err := a.attribute(ctx, w, model, r, others)
+	if err != nil {
+		return nil, a.notExplained(ctx, w, row.ID, r.Method, "explain", err)
+	}
+	g, err := a.gate(ctx, w, e, tried, after)
+	if err != nil {
+		return nil, a.notExplained(ctx, w, row.ID, r.Method, "explain", err)
+	}
+	return a.recordExplanation(ctx, w, row, e, g, hash)
 }
 
-func (a *App) attribute(ctx context.Context, w *run, model *inference.Model, r ExplainRequest) (*explain.Explanation, error) {
+func (a *App) attribute(ctx context.Context, w *run, model *inference.Model, r ExplainRequest, others []*explain.Explanation) (*explain.Explanation, error) {
 	release, err := a.slot(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	limited, stop := context.WithTimeout(ctx, maxRun)
+	engine, limit := explain.Engine(model), maxRun
+	if w.meter != nil {
+		engine, limit = w.meter.on(model), maxJobRun
+	}
+	limited, stop := context.WithTimeout(ctx, limit)
 	defer stop()
 	e, err := explain.Explain(limited, explain.Request{
-		Model: model, Input: w.input.seen, Method: r.Method, Params: r.Params, Target: r.Target,
-		Seed: r.Seed, Threads: a.config.Threads,
+		Model: engine, Input: w.input.seen, Method: r.Method, Params: r.Params, Target: r.Target,
+		Seed: r.Seed, Threads: a.config.Threads, Others: others,
 	})
 	if err != nil {
-		return nil, tooLong(ctx, explainError(err))
+		return nil, tooLong(ctx, explainError(err), limit)
 	}
 	// From here on nothing shows more than the kept input does.
 	e.Tokens = w.input.tokens(e.Tokens)

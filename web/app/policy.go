@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -200,7 +201,7 @@ func edited(rules []policy.Rule, workspace string, cells []PolicyCell) (out []po
 		}
 		if o := x.Obligations; o != nil {
 			e.Obligations = &policy.Obligations{Mask: o.Mask, ExplanationLevel: o.ExplanationLevel, Methods: o.Methods,
-				ForbidMethods: o.ForbidMethods, Round: o.Round, ModelSeesClear: o.ModelSeesClear, Review: o.Review}
+				ForbidMethods: o.ForbidMethods, Round: o.Round, ModelSeesClear: o.ModelSeesClear, Review: o.Review, Gate: (*policy.Gate)(o.Gate)}
 		}
 		if out, err = policy.SetCell(out, workspace, e); err != nil {
 			return nil, policyError(err)
@@ -214,11 +215,20 @@ func sameRules(a, b []policy.Rule) bool {
 		return false
 	}
 	for i := range a {
-		if fmt.Sprintf("%+v", a[i]) != fmt.Sprintf("%+v", b[i]) {
+		if ruleText(a[i]) != ruleText(b[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+// ruleText is a rule written out: two rules with the same text are the same.
+func ruleText(r policy.Rule) string {
+	raw, err := json.Marshal(r)
+	if err != nil {
+		return err.Error()
+	}
+	return string(raw)
 }
 
 // policyError brings an error of the policy's packages into this package's terms.
@@ -280,13 +290,13 @@ func (a *App) changePolicy(ctx context.Context, q ask, d policy.Decision, base *
 func ruleCounts(before, after []policy.Rule) (added, removed, changed int64) {
 	old := map[string]string{}
 	for _, r := range before {
-		old[r.ID] = fmt.Sprintf("%+v", r)
+		old[r.ID] = ruleText(r)
 	}
 	for _, r := range after {
 		switch was, ok := old[r.ID]; {
 		case !ok:
 			added++
-		case was != fmt.Sprintf("%+v", r):
+		case was != ruleText(r):
 			changed++
 		}
 		delete(old, r.ID)

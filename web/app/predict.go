@@ -30,6 +30,8 @@ type run struct {
 	input   *protected
 	// decision is that of action predict, explained that of action explain.
 	decision, explained policy.Decision
+	// meter, of a job, counts the runs of the model.
+	meter *meter
 }
 
 // Predict walks the whole road once. With r.Explain it also explains the answer, as an
@@ -151,20 +153,24 @@ func (a *App) infer(ctx context.Context, row *store.Model, m *inference.Model, i
 	limited, stop := context.WithTimeout(ctx, maxRun)
 	defer stop()
 	p, err := m.Predict(limited, in)
-	return p, tooLong(ctx, inputError(err))
+	return p, tooLong(ctx, inputError(err), maxRun)
 }
 
 // longWait is the wait for a place at the engine after which a stopped model is looked for
 // again.
 const longWait = 50 * time.Millisecond
 
-// maxRun is how long one run of a model, or one explanation, may hold its place.
-const maxRun = 2 * time.Minute
+// maxRun is how long one run of a model, or one explanation, may hold its place;
+// maxJobRun that of a job.
+const (
+	maxRun    = 2 * time.Minute
+	maxJobRun = 2 * time.Hour
+)
 
-// tooLong says so where maxRun ended a run and not the caller.
-func tooLong(ctx context.Context, err error) error {
+// tooLong says so where the limit ended a run and not the caller.
+func tooLong(ctx context.Context, err error, limit time.Duration) error {
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return fail(ErrInput, "send a shorter text, or choose a cheaper method", "the run was ended after %s", maxRun)
+		return fail(ErrInput, "send a shorter text, or choose a cheaper method", "the run was ended after %s", limit)
 	}
 	return err
 }

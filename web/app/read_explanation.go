@@ -70,6 +70,9 @@ func (a *App) Explanation(ctx context.Context, c identity.Caller, id string) (*E
 	if err := a.remaskExplanation(ctx, row, o, v); err != nil {
 		return nil, err
 	}
+	if err := a.openHeld(ctx, c, row, v); err != nil {
+		return nil, err
+	}
 	revealExplanation(o, v)
 	return v, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -65,8 +66,9 @@ func (k *keptTensor) tensor() *inference.Tensor {
 }
 
 // recordExplanation keeps an explanation and its log entry, both or neither.
-func (a *App) recordExplanation(ctx context.Context, w *run, of *store.Prediction, e *explain.Explanation) (*ExplanationView, error) {
+func (a *App) recordExplanation(ctx context.Context, w *run, of *store.Prediction, e *explain.Explanation, g *GateView, request string) (*ExplanationView, error) {
 	v := explanationView(e)
+	v.Gate = g
 	v.ID, v.Prediction, v.Time = ulid.Make().String(), of.ID, a.now().Truncate(time.Millisecond)
 	v.Decision = decisionView(w.explained)
 	key, err := a.subjectKey(ctx, of.Subject)
@@ -91,7 +93,7 @@ func (a *App) recordExplanation(ctx context.Context, w *run, of *store.Predictio
 		Workspace: a.workspace, Prediction: of.ID, Actor: w.caller.ID, Purpose: of.Purpose,
 		ModelName: w.row.Name, ModelVersion: w.row.Version,
 		PolicyVersion: w.explained.PolicyVersion, PolicyHash: w.explained.PolicyHash,
-		InputCommitment: inputCommitment, Time: v.Time,
+		InputCommitment: inputCommitment, Time: v.Time, Gate: gateRecord(g),
 	})
 	if err != nil {
 		return nil, err
@@ -101,6 +103,7 @@ func (a *App) recordExplanation(ctx context.Context, w *run, of *store.Predictio
 	if err != nil {
 		return nil, err
 	}
+	row.Request = request
 	event := audit.Event{
 		ID: row.Event, Time: audit.FormatTime(v.Time), Code: "EXPLANATION.MADE.OK",
 		Actor: w.caller.ID, Auth: w.caller.Auth, Request: w.request, Action: string(policy.Explain), Object: "explanation:" + v.ID,
@@ -110,12 +113,25 @@ func (a *App) recordExplanation(ctx context.Context, w *run, of *store.Predictio
 		Numbers:     map[string]int64{"gradients": int64(e.Gradients), "forwards": int64(e.Forwards)},
 	}
 	event.Codes["level"] = w.explained.Obligations.Level()
+	if g != nil {
+		row.Gate, event.Codes["gate"] = g.Action, "passed"
+		event.Numbers["gate_reasons"] = int64(len(g.Reasons))
+		if g.After != "" {
+			event.Codes["after"] = strings.ToLower(g.After)
+		}
+		if !g.Passed {
+			event.Codes["gate"], event.Codes["gate_reason"] = g.Action, g.Reasons[0].Code
+		}
+	}
 	var promise audit.Promise
 	err = a.db.Write(ctx, func(ctx context.Context) (err error) {
 		if err := a.store.AddExplanation(ctx, row); err != nil {
 			return err
 		}
-		promise, err = a.log.Append(ctx, event)
+		if promise, err = a.log.Append(ctx, event); err != nil || row.Gate != policy.GateReview {
+			return err
+		}
+		_, err = a.SendToReview(ctx, ReviewCase{Caller: w.caller, Request: w.request, Decision: w.explained, Prediction: of, Explanation: v.ID, Cause: ReviewGate, Codes: g.codes()})
 		return err
 	})
 	if err != nil {
@@ -123,6 +139,14 @@ func (a *App) recordExplanation(ctx context.Context, w *run, of *store.Predictio
 	}
 	v.Receipt = a.receipt(promise)
 	return v, nil
+}
+
+// gateRecord is the gate as the record holds it; nil where there was none.
+func gateRecord(g *GateView) any {
+	if g == nil {
+		return nil
+	}
+	return g
 }
 
 func (a *App) explanationRow(ctx context.Context, w *run, of *store.Prediction, v *ExplanationView) (*store.Explanation, error) {
@@ -189,5 +213,9 @@ func explanationView(e *explain.Explanation) *ExplanationView {
 }
 
 func (v *ExplanationView) brief() ExplanationBrief {
-	return ExplanationBrief{ID: v.ID, Time: v.Time, Method: v.Method, Target: v.Target.Label, Delta: v.Delta}
+	b := ExplanationBrief{ID: v.ID, Time: v.Time, Method: v.Method, Target: v.Target.Label, Delta: v.Delta}
+	if v.Gate != nil {
+		b.Gate = v.Gate.Action
+	}
+	return b
 }

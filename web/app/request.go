@@ -129,6 +129,19 @@ type ObligationsChange struct {
 	Round            *int     `json:"round" schema:"minimum=0;maximum=12"`
 	ModelSeesClear   bool     `json:"model_sees_clear"`
 	Review           bool     `json:"review,omitempty"` // of policy.edit: a second person approves each change
+	// Gate, of explain, is what an explanation must reach; none asks nothing.
+	Gate *GateChange `json:"gate,omitempty"`
+}
+
+// GateChange is a gate on explanations as an edit sets it: see policy.Gate.
+type GateChange struct {
+	Action       string   `json:"action" schema:"list=gate-actions"`
+	Better       []string `json:"better,omitempty" schema:"items.list=figures"`
+	MaxGap       float64  `json:"max_gap,omitempty" schema:"minimum=0;maximum=1000000000"`
+	MaxP         float64  `json:"max_p,omitempty" schema:"minimum=0;maximum=1"`
+	MinAgreement *float64 `json:"min_agreement,omitempty" schema:"minimum=-1;maximum=1"`
+	Next         []string `json:"next,omitempty" schema:"items.list=methods"`
+	Sanity       bool     `json:"sanity,omitempty"`
 }
 
 // ProposalDecision decides a change that waits for a second person. Verdict is approve,

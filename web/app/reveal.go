@@ -37,7 +37,11 @@ func reveal(o policy.Obligations, v *PredictionView) {
 // What is kept back is named in Withheld.
 func revealExplanation(o policy.Obligations, v *ExplanationView) {
 	v.Level = o.Level()
+	if v.Gate.Held() {
+		hold(v)
+	}
 	switch v.Level {
+	case policy.LevelNone:
 	case policy.LevelSigns:
 		v.Token, v.Map = signs(v.Token), mapSigns(v.Map)
 		v.Attention, v.Companion, v.Record, v.Metrics = nil, nil, nil, []MetricView{}

@@ -205,6 +205,8 @@ type ExplanationBrief struct {
 	Method string    `json:"method"`
 	Target string    `json:"target"`
 	Delta  float64   `json:"delta"`
+	// Gate is what the policy's gate did: warn, fall-back, review, withhold; "" = nothing.
+	Gate string `json:"gate,omitempty"`
 }
 
 // ExplanationTarget is what was explained.
@@ -272,16 +274,20 @@ type ExplanationView struct {
 	Metrics   []MetricView      `json:"metrics"`
 	// Level says how much the decision let out: signs, rounded or full. Withheld names
 	// the members that it kept back.
-	Level      string                 `json:"level"`
-	Withheld   []string               `json:"withheld,omitempty"`
-	Windows    []inference.WindowNote `json:"windows,omitempty"`
-	Warnings   []string               `json:"warnings,omitempty"`
-	Record     json.RawMessage        `json:"record,omitempty"`
-	RecordHash string                 `json:"record_hash"`
-	Decision   DecisionView           `json:"decision"`
-	Receipt    ReceiptView            `json:"receipt"`
-	Seconds    float64                `json:"seconds"`
-	Signed     bool                   `json:"signed"`
+	Level    string                 `json:"level"`
+	Withheld []string               `json:"withheld,omitempty"`
+	Windows  []inference.WindowNote `json:"windows,omitempty"`
+	Warnings []string               `json:"warnings,omitempty"`
+	// Gate is what the policy's gate said; absent where the policy has none.
+	Gate *GateView `json:"gate,omitempty"`
+	// Cached: it was made before, for the same request.
+	Cached     bool            `json:"cached,omitempty"`
+	Record     json.RawMessage `json:"record,omitempty"`
+	RecordHash string          `json:"record_hash"`
+	Decision   DecisionView    `json:"decision"`
+	Receipt    ReceiptView     `json:"receipt"`
+	Seconds    float64         `json:"seconds"`
+	Signed     bool            `json:"signed"`
 }
 
 // PreviewView is what a prediction would see and what it would cost.

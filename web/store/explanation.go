@@ -3,6 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
+
+	"gorm.io/gorm"
+
+	"vitrine/web/db"
 )
 
 // Explanation is one explanation of a prediction. Result, Tensors and Record are sealed.
@@ -22,6 +26,50 @@ type Explanation struct {
 	Decision      string // JSON
 	Event         string // ULID of the log entry
 	Seconds       float64
+	Gate          string // what the gate did: warn, fall-back, review, withhold; "" = nothing was missed
+	Request       string // SHA-256 of everything that was asked, hex
+}
+
+func init() {
+	db.RegisterMigration(6, "explanations know their gate and what was asked", func(tx *gorm.DB) error {
+		return db.Create(tx,
+			`ALTER TABLE explanations ADD COLUMN gate VARCHAR(16) NOT NULL DEFAULT ''`,
+			`ALTER TABLE explanations ADD COLUMN request VARCHAR(64) NOT NULL DEFAULT ''`,
+			`CREATE INDEX explanations_request ON explanations (workspace, prediction, request)`,
+			`CREATE TABLE sanity_checks (
+				workspace CHAR(26) NOT NULL, digest CHAR(64) NOT NULL, method VARCHAR(64) NOT NULL, version VARCHAR(16) NOT NULL,
+				created BIGINT NOT NULL, passed BIGINT NOT NULL, result TEXT NOT NULL,
+				PRIMARY KEY (workspace, digest, method, version))`)
+	})
+}
+
+// SanityCheck is the outcome of the randomisation check of one method on one model
+// version. Passed is 0 or 1, Result the JSON of the check.
+type SanityCheck struct {
+	Workspace string
+	Digest    string // of the model
+	Method    string
+	Version   string // of the method
+	Created   int64
+	Passed    int64
+	Result    string
+}
+
+// AddSanityCheck keeps a check: [ErrExists] where there is one already.
+func (s *Store) AddSanityCheck(ctx context.Context, c *SanityCheck) error { return s.add(ctx, c) }
+
+// SanityCheck returns the check of a model and a method.
+func (s *Store) SanityCheck(ctx context.Context, workspace, digest, method, version string) (*SanityCheck, error) {
+	return one[SanityCheck](s.db.Read(ctx).Where("workspace = ? AND digest = ? AND method = ? AND version = ?", workspace, digest, method, version))
+}
+
+// SanityChecks lists the checks of a model, by method.
+func (s *Store) SanityChecks(ctx context.Context, workspace, digest string) (list []SanityCheck, err error) {
+	err = s.db.Read(ctx).Where("workspace = ? AND digest = ?", workspace, digest).Order("method, version").Limit(MaxPage).Find(&list).Error
+	if err != nil {
+		return nil, fmt.Errorf("store: listing randomisation checks: %w", err)
+	}
+	return list, nil
 }
 
 // AddExplanation inserts an explanation.
@@ -30,6 +78,11 @@ func (s *Store) AddExplanation(ctx context.Context, e *Explanation) error { retu
 // Explanation returns one explanation.
 func (s *Store) Explanation(ctx context.Context, workspace, id string) (*Explanation, error) {
 	return one[Explanation](s.db.Read(ctx).Where("workspace = ? AND id = ?", workspace, id))
+}
+
+// ExplanationFor returns the newest explanation of a prediction that answers a request.
+func (s *Store) ExplanationFor(ctx context.Context, workspace, prediction, request string) (*Explanation, error) {
+	return one[Explanation](s.db.Read(ctx).Where("workspace = ? AND prediction = ? AND request = ?", workspace, prediction, request).Order("id DESC"))
 }
 
 // ExplanationsOf lists the explanations of one prediction, oldest first, without
