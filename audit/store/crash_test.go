@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"vitrine/audit"
 	"vitrine/web/db"
+	"vitrine/web/db/dbtest"
 )
 
 // crashDir makes this test binary the process that is killed: it appends events
@@ -33,7 +35,7 @@ func TestMain(m *testing.M) {
 
 func appendUntilKilled(dir string) error {
 	ctx := context.Background()
-	d, err := db.Open(ctx, dir)
+	d, err := db.OpenURL(ctx, dir, dbtest.Of(dir))
 	if err != nil {
 		return err
 	}
@@ -61,6 +63,8 @@ func appendUntilKilled(dir string) error {
 	return errors.New("nothing killed this process")
 }
 
+var kills = flag.Int("kills", 8, "how often TestKilledUnderLoad kills the writing process")
+
 // TestKilledUnderLoad kills a writing process at random moments: afterwards the log
 // verifies and holds every event that was acknowledged.
 func TestKilledUnderLoad(t *testing.T) {
@@ -70,8 +74,8 @@ func TestKilledUnderLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	acknowledged := map[string]bool{}
-	const kills = 8
-	for range kills {
+	dbtest.Address(t, dir)
+	for range *kills {
 		cmd := exec.Command(self)
 		cmd.Env = append(os.Environ(), crashDir+"="+dir)
 		var complaints strings.Builder
@@ -108,7 +112,7 @@ func TestKilledUnderLoad(t *testing.T) {
 			t.Errorf("an acknowledged event is lost: %v", err)
 		}
 	}
-	t.Logf("%d kills, %d events acknowledged, log of %d", kills, len(acknowledged), h.Size)
+	t.Logf("%d kills, %d events acknowledged, log of %d", *kills, len(acknowledged), h.Size)
 }
 
 // TestTwoSequencers runs two logs over one database, each with its own sequencer.

@@ -42,29 +42,34 @@ func fill(t *testing.T, l *Log, n int) {
 // TestVerifyNamesWhatWasChanged changes the database behind the log's back.
 func TestVerifyNamesWhatWasChanged(t *testing.T) {
 	for _, c := range []struct {
-		name, sql string
-		code      string
-		index     int64
+		name   string
+		change change
+		code   string
+		index  int64
 	}{
-		{"leaf", "UPDATE audit_events SET leaf = REPLACE(leaf, 'deny', 'allo') WHERE idx = 41", LeafAltered, 41},
-		{"leaf byte", "UPDATE audit_events SET leaf = CAST(SUBSTR(leaf, 1, 20) || 'x' || SUBSTR(leaf, 22) AS BLOB) WHERE idx = 300", LeafAltered, 300},
-		{"leaf hash", "UPDATE audit_events SET leaf_hash = x'00' WHERE idx = 7", LeafAltered, 7},
-		{"removed", "DELETE FROM audit_events WHERE idx = 299", IndexMissing, 299},
-		{"removed at the end", "DELETE FROM audit_events WHERE idx > 598", IndexMissing, 599},
-		{"swapped", "UPDATE audit_events SET idx = CASE idx WHEN 11 THEN -12 WHEN 12 THEN -11 END WHERE idx IN (11, 12); UPDATE audit_events SET idx = -idx WHERE idx < 0", LeafAltered, 11},
-		{"actor column", "UPDATE audit_events SET actor = 'user:local' WHERE idx = 5", ColumnAltered, 5},
-		{"effect column", "UPDATE audit_events SET effect = 'allow' WHERE idx = 5", ColumnAltered, 5},
-		{"time column", "UPDATE audit_events SET time = '2020-01-01T00:00:00.000Z' WHERE idx = 5", ColumnAltered, 5},
-		{"tile", "UPDATE audit_tiles SET data = CAST(x'00' || SUBSTR(data, 2) AS BLOB) WHERE level = 1", TileAltered, 0},
-		{"tile removed", "DELETE FROM audit_tiles WHERE level = 0 AND n = 1", TileAltered, 256},
-		{"old checkpoint", "UPDATE audit_checkpoints SET note = REPLACE(note, 'time', 'tyme') WHERE id = 1", CheckpointBad, -1},
-		{"head", "UPDATE audit_logs SET checkpoint = REPLACE(checkpoint, 'time', 'tyme')", CheckpointBad, -1},
-		{"outbox", "UPDATE audit_events SET idx = NULL WHERE idx = 599; UPDATE audit_events SET leaf = x'00' WHERE idx IS NULL", OutboxAltered, -1},
+		{"leaf", bytesOf("audit_events", "leaf", "idx = 41", rewrite("deny", "allo")), LeafAltered, 41},
+		{"leaf byte", bytesOf("audit_events", "leaf", "idx = 300", flip(20)), LeafAltered, 300},
+		{"leaf hash", bytesOf("audit_events", "leaf_hash", "idx = 7", flip(0)), LeafAltered, 7},
+		{"removed", statement("DELETE FROM audit_events WHERE idx = 299"), IndexMissing, 299},
+		{"removed at the end", statement("DELETE FROM audit_events WHERE idx > 598"), IndexMissing, 599},
+		{"swapped", statement("UPDATE audit_events SET idx = CASE idx WHEN 11 THEN -12 WHEN 12 THEN -11 END WHERE idx IN (11, 12); UPDATE audit_events SET idx = -idx WHERE idx < 0"), LeafAltered, 11},
+		{"inserted", statement("UPDATE audit_events SET idx = 600 WHERE idx = 17"), IndexMissing, 17},
+		{"actor column", statement("UPDATE audit_events SET actor = 'user:local' WHERE idx = 5"), ColumnAltered, 5},
+		{"effect column", statement("UPDATE audit_events SET effect = 'allow' WHERE idx = 5"), ColumnAltered, 5},
+		{"time column", statement("UPDATE audit_events SET time = '2020-01-01T00:00:00.000Z' WHERE idx = 5"), ColumnAltered, 5},
+		{"tile", bytesOf("audit_tiles", "data", "level = 1", flip(0)), TileAltered, 0},
+		{"tile removed", statement("DELETE FROM audit_tiles WHERE level = 0 AND n = 1"), TileAltered, 256},
+		{"old checkpoint", bytesOf("audit_checkpoints", "note", "id = 1", rewrite("time", "tyme")), CheckpointBad, -1},
+		{"head", bytesOf("audit_logs", "checkpoint", "size > 0", rewrite("time", "tyme")), CheckpointBad, -1},
+		{"outbox", func(t *testing.T, d *db.DB) {
+			statement("UPDATE audit_events SET idx = NULL WHERE idx = 599")(t, d)
+			bytesOf("audit_events", "leaf", "idx IS NULL", flip(3))(t, d)
+		}, OutboxAltered, -1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, l := open(t, t.TempDir(), Options{Logger: silent()})
 			fill(t, l, 599)
-			tamper(t, d, c.sql)
+			c.change(t, d)
 			h, err := l.Verify(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -80,6 +85,51 @@ func TestVerifyNamesWhatWasChanged(t *testing.T) {
 			t.Errorf("want %s at %d, got %+v", c.code, c.index, h.Problems)
 		})
 	}
+}
+
+// change is a change of the database behind the log's back.
+type change func(t *testing.T, d *db.DB)
+
+// statement runs SQL that changes at least one row.
+func statement(sql string) change {
+	return func(t *testing.T, d *db.DB) { tamper(t, d, sql) }
+}
+
+// bytesOf changes a column of bytes in every row of a table that matches.
+func bytesOf(table, column, where string, edit func([]byte) []byte) change {
+	return func(t *testing.T, d *db.DB) {
+		t.Helper()
+		err := d.Write(t.Context(), func(ctx context.Context) error {
+			var list [][]byte
+			if err := d.Tx(ctx).Table(table).Where(where).Pluck(column, &list).Error; err != nil {
+				return err
+			}
+			if len(list) == 0 {
+				return errors.New("no row to change")
+			}
+			for _, old := range list {
+				now := edit(bytes.Clone(old))
+				if bytes.Equal(now, old) {
+					return errors.New("the edit changed nothing")
+				}
+				if err := d.Tx(ctx).Table(table).Where(where).Where(column+" = ?", old).Update(column, now).Error; err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func rewrite(old, now string) func([]byte) []byte {
+	return func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(old), []byte(now)) }
+}
+
+func flip(at int) func([]byte) []byte {
+	return func(b []byte) []byte { b[at] ^= 1; return b }
 }
 
 func tamper(t *testing.T, d *db.DB, sql string) {
@@ -107,7 +157,7 @@ func TestNothingIsSignedOverDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tamper(t, d, "UPDATE audit_tiles SET data = CAST(x'00' || SUBSTR(data, 2) AS BLOB) WHERE level = 0")
+	bytesOf("audit_tiles", "data", "level = 0", flip(0))(t, d)
 	if _, err := l.Append(t.Context(), denied("PREDICTION.MADE.DENIED")); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +176,7 @@ func TestNothingIsSignedOverDamage(t *testing.T) {
 // TestOldBackup puts an old copy of the database back under a newer key folder.
 func TestOldBackup(t *testing.T) {
 	dir := t.TempDir()
-	d, l := open(t, dir, Options{})
+	d, l := openFile(t, dir, Options{})
 	fill(t, l, 20)
 	file := filepath.Join(dir, "vitrine.db")
 	backup := filepath.Join(dir, "backup.db")
@@ -151,7 +201,7 @@ func TestOldBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	d, l = open(t, dir, Options{})
+	d, l = openFile(t, dir, Options{})
 	if _, err := l.Append(t.Context(), denied("PREDICTION.MADE.DENIED")); !errors.Is(err, ErrRolledBack) {
 		t.Errorf("Append: %v, want ErrRolledBack", err)
 	}
@@ -165,7 +215,7 @@ func TestOldBackup(t *testing.T) {
 	l.Close(t.Context())
 	d.Close()
 
-	_, l = open(t, dir, Options{AcceptRestore: true})
+	_, l = openFile(t, dir, Options{AcceptRestore: true})
 	if l.Origin() == origin {
 		t.Error("the log goes on under the origin whose signatures it contradicts")
 	}

@@ -43,6 +43,9 @@ const (
 	quiet = 50 * time.Millisecond
 	// poll is how often the outbox is looked at unasked.
 	poll = time.Second
+	// patience is how long a process that does not lead lets an event wait before it
+	// includes it itself: the promise is 5 s.
+	patience = 3 * time.Second
 	// idle is the age at which a checkpoint is signed again although nothing
 	// happened: the signed statement that nothing did.
 	idle = time.Hour
@@ -57,6 +60,8 @@ type DB interface {
 	Read(ctx context.Context) *gorm.DB
 	InWrite(ctx context.Context) bool
 	AfterCommit(ctx context.Context, f func())
+	// Lead says whether this process is the one that does a task.
+	Lead(ctx context.Context, name string) bool
 }
 
 // Options says whose log it is and where its key lives.
@@ -87,6 +92,9 @@ type Log struct {
 	done    sync.WaitGroup
 	closing sync.Once
 	turn    sync.Mutex // held by whoever sequences
+
+	waits int64     // the outbox's first number when overdue last looked, 0: empty
+	since time.Time // when that was seen first
 
 	mu     sync.Mutex
 	fault  error     // last error of the sequencer, nil when it works

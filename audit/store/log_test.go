@@ -12,6 +12,7 @@ import (
 
 	"vitrine/audit"
 	"vitrine/web/db"
+	"vitrine/web/db/dbtest"
 )
 
 // testWorkspace is the workspace of these tests.
@@ -20,7 +21,18 @@ const testWorkspace = "default"
 // open opens database and log in dir; both are closed at the end of the test.
 func open(t *testing.T, dir string, o Options) (*db.DB, *Log) {
 	t.Helper()
-	d, err := db.Open(t.Context(), dir)
+	return openAt(t, dir, dbtest.Address(t, dir), o)
+}
+
+// openFile is open for what only a file has.
+func openFile(t *testing.T, dir string, o Options) (*db.DB, *Log) {
+	t.Helper()
+	return openAt(t, dir, "", o)
+}
+
+func openAt(t *testing.T, dir, address string, o Options) (*db.DB, *Log) {
+	t.Helper()
+	d, err := db.OpenURL(t.Context(), dir, address)
 	if err != nil {
 		t.Fatal(err)
 	}

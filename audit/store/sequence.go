@@ -12,8 +12,10 @@ import (
 	"vitrine/audit"
 )
 
-// sequencer is the goroutine that includes events. Any number of them may run on
-// one log: the head is compared and swapped.
+// sequencer is the goroutine that includes events. Of several processes on one database
+// the leader does; the others step in when an event has waited for longer than patience,
+// as it does where the leader hangs. Any number of them may run on one log at once: the
+// head is compared and swapped.
 func (l *Log) sequencer() {
 	defer l.done.Done()
 	tick := time.NewTicker(poll)
@@ -30,12 +32,27 @@ func (l *Log) sequencer() {
 			}
 		case <-tick.C:
 		}
-		if l.halted != nil {
+		if l.halted != nil || !l.db.Lead(context.Background(), "sequencer "+l.o.Workspace) && !l.overdue() {
 			continue
 		}
 		l.setFault(l.Flush(context.Background()))
 		l.signIdle()
 	}
+}
+
+// overdue says whether the event that waits longest has waited, as seen from here, for
+// longer than patience. Only the sequencer calls it.
+func (l *Log) overdue() bool {
+	first, err := l.pending(context.Background())
+	switch {
+	case err != nil || first == 0:
+		l.waits = 0
+		return false
+	case first != l.waits:
+		l.waits, l.since = first, time.Now()
+		return false
+	}
+	return time.Since(l.since) > patience
 }
 
 // Flush includes every event that waits and signs. When it returns without an
@@ -57,14 +74,17 @@ func (l *Log) Flush(ctx context.Context) error {
 	}
 }
 
-// pending is 0 or 1: whether the outbox holds something.
-func (l *Log) pending(ctx context.Context) (int, error) {
+// pending is the first number in the outbox, 0 where it is empty.
+func (l *Log) pending(ctx context.Context) (int64, error) {
 	var ids []int64
-	err := l.db.Read(ctx).Model(&eventRow{}).Where("workspace = ? AND idx IS NULL", l.o.Workspace).Limit(1).Pluck("id", &ids).Error
+	err := l.db.Read(ctx).Model(&eventRow{}).Where("workspace = ? AND idx IS NULL", l.o.Workspace).Order("id").Limit(1).Pluck("id", &ids).Error
 	if err != nil {
 		return 0, fmt.Errorf("audit/store: reading the outbox: %w", err)
 	}
-	return len(ids), nil
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	return ids[0], nil
 }
 
 // sequence gives up to one batch of events their indexes: marked rows, tiles, head
@@ -213,10 +233,13 @@ func (l *Log) signIdle() {
 		if err != nil {
 			return err
 		}
+		head = old
+		if l.o.Now().Sub(old.Time) < idle {
+			return nil // another process signed meanwhile
+		}
 		if err := l.hashes(ctx).matches(old); err != nil {
 			return err
 		}
-		head = old
 		head.Time = l.after(old.Time)
 		signed, err = l.swap(tx, old, head, l.Signer())
 		return err
@@ -227,11 +250,15 @@ func (l *Log) signIdle() {
 	l.setFault(err)
 }
 
-// remember keeps the last signed head outside of the database.
+// remember keeps the last signed head outside of the database; signed is nil where
+// another process signed it, and kept it.
 func (l *Log) remember(head audit.Checkpoint, signed []byte) {
 	l.mu.Lock()
 	l.signed = head.Time
 	l.mu.Unlock()
+	if signed == nil {
+		return
+	}
 	if err := l.writeAnchor(signed); err != nil {
 		l.o.Logger.Warn("audit log: the last checkpoint could not be kept beside the key", "error", err)
 	}
