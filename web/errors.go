@@ -68,6 +68,8 @@ var kinds = []kind{
 	{errSignIn, "sign_in_required", http.StatusUnauthorized, true},
 	{app.ErrSession, "not_signed_in", http.StatusUnauthorized, true},
 	{app.ErrSignIn, "sign_in_failed", http.StatusUnauthorized, true},
+	{app.ErrCode, "code_wrong", http.StatusUnauthorized, true},
+	{app.ErrProof, "proof_required", http.StatusForbidden, true},
 	{app.ErrSlowDown, "slow_down", http.StatusTooManyRequests, true},
 	{app.ErrSetup, "setup_link_invalid", http.StatusForbidden, true},
 	{errHost, "wrong_host", http.StatusMisdirectedRequest, true},

@@ -25,6 +25,9 @@ func (s *Server) failPage(c *Context, p Problem) error {
 		}
 		return c.Redirect(http.StatusSeeOther, "/signin?"+url.Values{"next": {next}}.Encode())
 	}
+	if p.Code == "proof_required" {
+		return c.provePage(p.Status, views.Prove{Next: c.came()})
+	}
 	e := views.Error{Shell: c.shell(""), Status: p.Status, Code: p.Code}
 	if p.Status < http.StatusInternalServerError && p.Status != http.StatusMethodNotAllowed && p.Code != "no_such_page" && p.Code != "not_found" {
 		e.What, e.Hint = c.say(p)

@@ -3,9 +3,9 @@ package web
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"regexp"
-	"strconv"
-	"time"
+		"time"
 
 	"vitrine/views"
 	"vitrine/web/app"
@@ -38,6 +38,10 @@ func signInForm(c *Context) error {
 func signIn(c *Context) error {
 	name, next := c.FormValue("name"), localPath(c.FormValue("next"))
 	token, _, err := c.App.SignIn(c.Ctx(), name, c.FormValue("password"), c.RealIP())
+	if errors.Is(err, app.ErrCodeDue) {
+		c.Keep(pendingCookie, token, 0)
+		return c.Redirect(http.StatusSeeOther, "/signin/code?"+url.Values{"next": {next}}.Encode())
+	}
 	if err != nil {
 		return c.signInAgain(err, views.SignIn{Name: name, Next: next})
 	}
@@ -50,21 +54,19 @@ var seconds = regexp.MustCompile(`\d+`)
 // signInAgain keeps the form with its error; anything that is not about the
 // sign-in itself goes to the error page.
 func (c *Context) signInAgain(err error, m views.SignIn) error {
-	status := http.StatusUnauthorized
-	switch {
-	case errors.Is(err, app.ErrSignIn), errors.Is(err, app.ErrInput):
-		m.Error = "wrong"
-	case errors.Is(err, app.ErrSlowDown):
-		status, m.Error = http.StatusTooManyRequests, "delayed"
-		if n, e := strconv.Atoi(seconds.FindString(app.Hint(err))); e == nil {
-			m.Wait = n
-			c.Response().Header().Set("Retry-After", strconv.Itoa(n))
-		}
-	default:
+	if m.Error, m.Wait = c.refusedSignIn(err); m.Error == "" {
 		return err
 	}
 	m.Shell, m.Demo = c.shell(""), c.server.cfg.Demo
-	return c.Page(status, views.SignInPage(m))
+	return c.Page(signInStatus(err), views.SignInPage(m))
+}
+
+// signInStatus is 401, also for a name that could not be one: how it was wrong is not told.
+func signInStatus(err error) int {
+	if errors.Is(err, app.ErrSlowDown) {
+		return http.StatusTooManyRequests
+	}
+	return http.StatusUnauthorized
 }
 
 func signOut(c *Context) error {

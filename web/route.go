@@ -100,6 +100,9 @@ func (s *Server) mount(e *echo.Echo) {
 			if err := c.knownQuery(); err != nil {
 				return err
 			}
+			if err := c.proven(&r); err != nil {
+				return err
+			}
 			return r.handler(c)
 		}
 		e.Add(r.method, r.path, h)

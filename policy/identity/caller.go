@@ -5,11 +5,15 @@
 // Reference: OWASP ASVS 5.0 level 2, chapters on authentication and sessions.
 package identity
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Ways to authenticate.
 const (
 	AuthPassword = "password"
+	AuthFactor   = "password-code" // and a one-time code
 	AuthDemoLink = "demo-link"
 	AuthAPIKey   = "api-key"
 	AuthLocal    = "local-file"
@@ -48,6 +52,7 @@ type Caller struct {
 	Workspace string
 	Auth      string
 	SessionID string
+	Proved    time.Time // when the person last proved who they are; only of sessions
 }
 
 // Local is the operator at the machine, who can read the data folder's key

@@ -14,10 +14,14 @@ type memory struct {
 	users    map[string]User
 	sessions map[string]Session
 	keys     map[string]Key
+	factors  map[string]Factor
+	recovery map[string][]string
+	external map[string]string
 }
 
 func newMemory() *memory {
-	return &memory{users: map[string]User{}, sessions: map[string]Session{}, keys: map[string]Key{}}
+	return &memory{users: map[string]User{}, sessions: map[string]Session{}, keys: map[string]Key{},
+		factors: map[string]Factor{}, recovery: map[string][]string{}, external: map[string]string{}}
 }
 
 func (m *memory) AddUser(_ context.Context, u User) error {
@@ -136,11 +140,11 @@ func (m *memory) DeleteSession(_ context.Context, id string) error {
 	return nil
 }
 
-func (m *memory) DeleteSessionsOf(_ context.Context, userID string) error {
+func (m *memory) DeleteSessionsOf(_ context.Context, userID, keep string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for id, s := range m.sessions {
-		if s.UserID == userID {
+		if s.UserID == userID && id != keep {
 			delete(m.sessions, id)
 		}
 	}
@@ -185,5 +189,77 @@ func (m *memory) SetKeyDisabled(_ context.Context, id string, at time.Time) erro
 	}
 	k.Disabled = at
 	m.keys[id] = k
+	return nil
+}
+
+func (m *memory) ProveSession(_ context.Context, id string, at time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.sessions[id]
+	s.Proved = at
+	m.sessions[id] = s
+	return nil
+}
+
+func (m *memory) Factor(_ context.Context, userID string) (Factor, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f, ok := m.factors[userID]
+	if !ok {
+		return Factor{}, ErrNotFound
+	}
+	f.Recovery = len(m.recovery[userID])
+	return f, nil
+}
+
+func (m *memory) SetFactor(_ context.Context, f Factor, recovery []string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.factors[f.UserID], m.recovery[f.UserID] = f, recovery
+	return nil
+}
+
+func (m *memory) UseStep(_ context.Context, userID string, step int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f, ok := m.factors[userID]
+	if !ok || f.Confirmed.IsZero() || step <= f.Step {
+		return ErrNotFound
+	}
+	f.Step = step
+	m.factors[userID] = f
+	return nil
+}
+
+func (m *memory) UseRecoveryCode(_ context.Context, userID, hash string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := slices.Index(m.recovery[userID], hash)
+	if i < 0 {
+		return ErrNotFound
+	}
+	m.recovery[userID] = slices.Delete(m.recovery[userID], i, i+1)
+	return nil
+}
+
+func (m *memory) DeleteFactor(_ context.Context, userID string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.factors, userID)
+	delete(m.recovery, userID)
+	return nil
+}
+
+func (m *memory) UserByExternal(ctx context.Context, workspace, issuer, subject string) (User, error) {
+	m.mu.Lock()
+	id := m.external[workspace+"\x00"+issuer+"\x00"+subject]
+	m.mu.Unlock()
+	return m.User(ctx, id)
+}
+
+func (m *memory) LinkExternal(_ context.Context, workspace, issuer, subject, userID string, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.external[workspace+"\x00"+issuer+"\x00"+subject] = userID
 	return nil
 }

@@ -23,6 +23,9 @@ const (
 	// touchEvery bounds how often "last seen" is written.
 	touchEvery = time.Minute
 	setupLife  = 30 * time.Minute
+	// ProofLife is how long after proving who they are a person may do what changes who
+	// may do what, or takes data out.
+	ProofLife = 30 * time.Minute
 )
 
 // Service answers who a caller is and manages accounts. Safe for concurrent
@@ -94,7 +97,7 @@ func (s *Service) OpenSession(ctx context.Context, u User, auth string) (token s
 	token = newToken()
 	session := Session{
 		ID: ulid.Make().String(), TokenHash: tokenHash(token), Workspace: u.Workspace, UserID: u.ID, Auth: auth,
-		Created: now, Seen: now, Expires: now.Add(SessionAbsolute),
+		Created: now, Seen: now, Proved: now, Expires: now.Add(SessionAbsolute),
 	}
 	if err := s.store.AddSession(ctx, session); err != nil {
 		return "", Caller{}, fmt.Errorf("identity: opening a session: %w", err)
@@ -103,7 +106,7 @@ func (s *Service) OpenSession(ctx context.Context, u User, auth string) (token s
 }
 
 func (u User) caller(session Session) Caller {
-	return Caller{ID: u.ID, Name: u.Name, Roles: u.Roles, Workspace: u.Workspace, Auth: session.Auth, SessionID: session.ID}
+	return Caller{ID: u.ID, Name: u.Name, Roles: u.Roles, Workspace: u.Workspace, Auth: session.Auth, SessionID: session.ID, Proved: session.Proved}
 }
 
 // Session returns the caller of a session token. Roles are those of now. Errors:
@@ -117,7 +120,7 @@ func (s *Service) Session(ctx context.Context, token string) (Caller, error) {
 		return Caller{}, sessionError(err)
 	}
 	now := s.now()
-	if now.After(session.Expires) || now.Sub(session.Seen) > SessionIdle {
+	if session.Auth == authPending || now.After(session.Expires) || now.Sub(session.Seen) > SessionIdle {
 		return Caller{}, ErrSession
 	}
 	u, err := s.store.User(ctx, session.UserID)
@@ -146,12 +149,39 @@ func sessionError(err error) error {
 func (s *Service) Sessions(ctx context.Context, userID string) ([]Session, error) {
 	all, err := s.store.Sessions(ctx, userID)
 	now := s.now()
-	return slices.DeleteFunc(all, func(x Session) bool { return now.After(x.Expires) || now.Sub(x.Seen) > SessionIdle }), err
+	return slices.DeleteFunc(all, func(x Session) bool {
+		return x.Auth == authPending || now.After(x.Expires) || now.Sub(x.Seen) > SessionIdle
+	}), err
 }
 
 // CloseSession ends a session; one that is gone already is no error.
 func (s *Service) CloseSession(ctx context.Context, id string) error {
 	return s.store.DeleteSession(ctx, id)
+}
+
+// Prove notes that the person of a session just proved who they are again.
+func (s *Service) Prove(ctx context.Context, sessionID string) error {
+	return s.store.ProveSession(ctx, sessionID, s.now().UTC())
+}
+
+// Proven says whether a caller proved who they are within ProofLife. Keys, the operator
+// at the machine and the accounts of the demo, which have nothing to prove it by, need not.
+func (s *Service) Proven(c Caller) bool {
+	return c.SessionID == "" || c.Auth == AuthDemoLink || s.now().Sub(c.Proved) <= ProofLife
+}
+
+// SetPassword replaces a user's password and ends the other sessions. hash comes from
+// HashPassword.
+func (s *Service) SetPassword(ctx context.Context, userID, hash, keepSession string) error {
+	if err := s.store.SetPassword(ctx, userID, hash); err != nil {
+		return err
+	}
+	return s.store.DeleteSessionsOf(ctx, userID, keepSession)
+}
+
+// CloseOthers ends all sessions of a user but one ("" = all).
+func (s *Service) CloseOthers(ctx context.Context, userID, keep string) error {
+	return s.store.DeleteSessionsOf(ctx, userID, keep)
 }
 
 // HashPassword checks a new password and hashes it; slow, outside of any
@@ -234,7 +264,7 @@ func (s *Service) DisableUser(ctx context.Context, id string) error {
 	if err := s.store.SetDisabled(ctx, id, s.now().UTC()); err != nil {
 		return err
 	}
-	return s.store.DeleteSessionsOf(ctx, id)
+	return s.store.DeleteSessionsOf(ctx, id, "")
 }
 
 // SetRoles replaces a user's roles and ends the sessions, so that no page shows
@@ -254,7 +284,7 @@ func (s *Service) SetRoles(ctx context.Context, id string, roles []string) error
 	if err := s.store.SetRoles(ctx, id, roles); err != nil {
 		return err
 	}
-	return s.store.DeleteSessionsOf(ctx, id)
+	return s.store.DeleteSessionsOf(ctx, id, "")
 }
 
 func (s *Service) keepAdmin(ctx context.Context, u User, roles []string) error {

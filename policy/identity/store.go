@@ -26,6 +26,7 @@ type Session struct {
 	Auth      string
 	Created   time.Time
 	Seen      time.Time
+	Proved    time.Time // when the person last proved who they are
 	Expires   time.Time // absolute limit
 }
 
@@ -62,7 +63,22 @@ type Store interface {
 	Sessions(ctx context.Context, userID string) ([]Session, error)
 	TouchSession(ctx context.Context, id string, seen time.Time) error
 	DeleteSession(ctx context.Context, id string) error
-	DeleteSessionsOf(ctx context.Context, userID string) error
+	ProveSession(ctx context.Context, id string, at time.Time) error
+	// DeleteSessionsOf ends a user's sessions but the one with id keep ("" = all).
+	DeleteSessionsOf(ctx context.Context, userID, keep string) error
+
+	Factor(ctx context.Context, userID string) (Factor, error)
+	// SetFactor replaces a user's factor and recovery codes, given by their hashes.
+	SetFactor(ctx context.Context, f Factor, recovery []string) error
+	// UseStep takes a step newer than the last one taken, and UseRecoveryCode a code that
+	// is there, once also when two come at the same time; otherwise ErrNotFound.
+	UseStep(ctx context.Context, userID string, step int64) error
+	UseRecoveryCode(ctx context.Context, userID, hash string) error
+	DeleteFactor(ctx context.Context, userID string) error
+
+	// UserByExternal finds the account that an identity provider's subject signs in to.
+	UserByExternal(ctx context.Context, workspace, issuer, subject string) (User, error)
+	LinkExternal(ctx context.Context, workspace, issuer, subject, userID string, at time.Time) error
 
 	AddKey(ctx context.Context, k Key) error
 	KeyByPrefix(ctx context.Context, prefix string) (Key, error)

@@ -143,19 +143,20 @@ type sessionRow struct {
 	Created   int64
 	Seen      int64
 	Expires   int64
+	Proved    int64
 }
 
 func (sessionRow) TableName() string { return "sessions" }
 
 func (r sessionRow) session() identity.Session {
 	return identity.Session{ID: r.ID, TokenHash: r.TokenHash, Workspace: r.Workspace, UserID: r.UserID, Auth: r.Auth,
-		Created: fromMillis(r.Created), Seen: fromMillis(r.Seen), Expires: fromMillis(r.Expires)}
+		Created: fromMillis(r.Created), Seen: fromMillis(r.Seen), Expires: fromMillis(r.Expires), Proved: fromMillis(r.Proved)}
 }
 
 // AddSession implements identity.Store. It also drops sessions past their
 // absolute limit, a few hundred at a time.
 func (a *Accounts) AddSession(ctx context.Context, s identity.Session) error {
-	row := sessionRow{s.ID, s.TokenHash, s.Workspace, s.UserID, s.Auth, toMillis(s.Created), toMillis(s.Seen), toMillis(s.Expires)}
+	row := sessionRow{s.ID, s.TokenHash, s.Workspace, s.UserID, s.Auth, toMillis(s.Created), toMillis(s.Seen), toMillis(s.Expires), toMillis(s.Proved)}
 	return a.change(ctx, "adding a session", func(tx *gorm.DB) *gorm.DB {
 		stale := tx.Model(&sessionRow{}).Select("id").Where("expires < ?", row.Created).Limit(200)
 		if r := tx.Where("id IN (?)", stale).Delete(&sessionRow{}); r.Error != nil {
@@ -190,6 +191,13 @@ func (a *Accounts) TouchSession(ctx context.Context, id string, seen time.Time) 
 	})
 }
 
+// ProveSession implements identity.Store.
+func (a *Accounts) ProveSession(ctx context.Context, id string, at time.Time) error {
+	return a.change(ctx, "noting a proof", func(tx *gorm.DB) *gorm.DB {
+		return tx.Model(&sessionRow{}).Where("id = ?", id).Update("proved", toMillis(at))
+	})
+}
+
 // DeleteSession implements identity.Store; one that is gone is no error.
 func (a *Accounts) DeleteSession(ctx context.Context, id string) error {
 	return failed("ending a session", write(ctx, a.db, func(_ context.Context, tx *gorm.DB) error {
@@ -198,9 +206,9 @@ func (a *Accounts) DeleteSession(ctx context.Context, id string) error {
 }
 
 // DeleteSessionsOf implements identity.Store.
-func (a *Accounts) DeleteSessionsOf(ctx context.Context, userID string) error {
+func (a *Accounts) DeleteSessionsOf(ctx context.Context, userID, keep string) error {
 	return failed("ending sessions", write(ctx, a.db, func(_ context.Context, tx *gorm.DB) error {
-		return tx.Where("user_id = ?", userID).Delete(&sessionRow{}).Error
+		return tx.Where("user_id = ? AND id <> ?", userID, keep).Delete(&sessionRow{}).Error
 	}))
 }
 

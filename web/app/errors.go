@@ -11,6 +11,7 @@ import (
 // was wrong; [Hint] gives what to do.
 var (
 	ErrInput          = errors.New("input not usable")
+	ErrContext        = errors.New("longer than the model's context")
 	ErrUnknownModel   = errors.New("unknown model")
 	ErrUnknownLabel   = errors.New("unknown label")
 	ErrUnknownMethod  = errors.New("unknown explanation method")
@@ -30,6 +31,9 @@ var (
 	ErrModelFolder    = errors.New("model folder not usable")
 	ErrUnchanged      = errors.New("nothing to change")
 	ErrPassword       = errors.New("password refused")
+	ErrCodeDue        = errors.New("a one-time code is due")
+	ErrCode           = errors.New("one-time code is wrong")
+	ErrProof          = errors.New("prove who you are again")
 	ErrInputNotKept   = errors.New("the input was not kept")
 )
 

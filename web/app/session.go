@@ -19,6 +19,8 @@ func identityError(err error) error {
 		return fail(ErrSlowDown, fmt.Sprintf("wait %d s", max(1, int(wait.Wait.Seconds()+0.5))), "sign-in waits after failed attempts")
 	case errors.Is(err, identity.ErrCredentials):
 		return fail(ErrSignIn, "check both and try again", "nobody signed in")
+	case errors.Is(err, identity.ErrCode):
+		return fail(ErrCode, "wait for the next code of the app, or use a recovery code", "it is wrong, was used, or is too old")
 	case errors.Is(err, identity.ErrBusy):
 		return fail(ErrBusy, "try again in a moment", "many people sign in at once")
 	case errors.Is(err, identity.ErrSession):
@@ -42,7 +44,10 @@ func identityError(err error) error {
 // SignIn opens a session. address is the client's network address: it delays guessing,
 // and the log holds a commitment to it. The attempt is recorded either way.
 //
-// Errors: ErrSignIn, which does not say what was wrong; ErrSlowDown; ErrBusy.
+// Where the account has an authenticator app, the error is ErrCodeDue and token is what
+// [App.SignInCode] takes; it opens nothing.
+//
+// Errors: ErrSignIn, which does not say what was wrong; ErrCodeDue; ErrSlowDown; ErrBusy.
 func (a *App) SignIn(ctx context.Context, name, password, address string) (token string, c identity.Caller, err error) {
 	u, err := a.people.Authenticate(ctx, a.workspace, name, password, address)
 	if errors.Is(err, identity.ErrCredentials) {
@@ -52,6 +57,16 @@ func (a *App) SignIn(ctx context.Context, name, password, address string) (token
 	}
 	if err != nil {
 		return "", c, identityError(err)
+	}
+	due, err := a.people.HasFactor(ctx, u.ID)
+	if err != nil {
+		return "", c, identityError(err)
+	}
+	if due {
+		if token, err = a.people.OpenPending(ctx, u); err != nil {
+			return "", c, err
+		}
+		return token, c, fail(ErrCodeDue, "type the code that the authenticator app shows", "the password is right")
 	}
 	return a.openSession(ctx, u, identity.AuthPassword, address)
 }
