@@ -241,4 +241,3 @@ func (c *Context) refusedSignIn(err error) (key string, wait int) {
 	}
 	return "", 0
 }
-

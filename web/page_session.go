@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-		"time"
+	"time"
 
 	"vitrine/views"
 	"vitrine/web/app"
