@@ -59,6 +59,8 @@ type engine interface {
 	forget(ctx context.Context, g *gorm.DB) error
 	// lead says whether this process holds the named lock, taking it where it is free.
 	lead(ctx context.Context, name string) bool
+	// led says whether any process holds the named lock.
+	led(ctx context.Context, name string) (bool, error)
 	// exclusive runs fn while no other process runs one here.
 	exclusive(ctx context.Context, fn func() error) error
 	// close lets go of what is not a pool of the DB.
@@ -193,6 +195,9 @@ func (d *DB) Forget(ctx context.Context, g *gorm.DB) error { return d.engine.for
 // loses its connection stops being one at once; until it notices there may be two, so
 // the task itself must be safe against it.
 func (d *DB) Lead(ctx context.Context, name string) bool { return d.engine.lead(ctx, name) }
+
+// Led says whether some process, this one included, leads that task.
+func (d *DB) Led(ctx context.Context, name string) (bool, error) { return d.engine.led(ctx, name) }
 
 // Exclusive runs fn while no other process on the database runs one.
 func (d *DB) Exclusive(ctx context.Context, fn func() error) error {

@@ -146,6 +146,26 @@ func (p *postgres) lead(ctx context.Context, name string) bool {
 	return true
 }
 
+func (p *postgres) led(ctx context.Context, name string) (bool, error) {
+	p.mu.Lock()
+	mine := p.leads[name] != nil
+	p.mu.Unlock()
+	if mine {
+		return true, nil
+	}
+	conn, err := p.locks.Conn(ctx)
+	if err != nil {
+		return false, unavailable(err)
+	}
+	defer conn.Close()
+	var free bool
+	if err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lockKey("lead "+name)).Scan(&free); err != nil || !free {
+		return err == nil, err
+	}
+	_, err = conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lockKey("lead "+name))
+	return false, err
+}
+
 func (p *postgres) exclusive(ctx context.Context, fn func() error) (err error) {
 	conn, err := p.locks.Conn(ctx)
 	if err != nil {

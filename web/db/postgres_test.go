@@ -66,6 +66,13 @@ func TestOneLeader(t *testing.T) {
 	if !two.Lead(ctx, "b") || one.Lead(ctx, "b") {
 		t.Error("another task has no leader of its own")
 	}
+	for name, want := range map[string]bool{"a": true, "b": true, "c": false} {
+		for _, d := range []*DB{one, two} {
+			if led, err := d.Led(ctx, name); err != nil || led != want {
+				t.Errorf("%s is led: %v, %v", name, led, err)
+			}
+		}
+	}
 	one.Close()
 	for end := time.Now().Add(10 * time.Second); !two.Lead(ctx, "a"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {

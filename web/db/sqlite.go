@@ -97,5 +97,6 @@ func (s *sqlite) forget(ctx context.Context, g *gorm.DB) error {
 }
 
 func (s *sqlite) lead(context.Context, string) bool                  { return true }
+func (s *sqlite) led(context.Context, string) (bool, error)          { return true, nil }
 func (s *sqlite) exclusive(_ context.Context, fn func() error) error { return fn() }
 func (s *sqlite) close()                                             { release(s.lock) }

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -30,6 +31,9 @@ const migration = 30
 
 func init() {
 	db.RegisterMigration(migration, "job queue", func(tx *gorm.DB) error {
+		if tx.Name() == "postgres" {
+			return nil // prepare: some of River's steps cannot share a transaction there
+		}
 		sqlTx, ok := tx.Statement.ConnPool.(*sql.Tx)
 		if !ok {
 			return errors.New("job: the schema step runs outside of a transaction")
@@ -108,14 +112,22 @@ type Queue struct {
 	db     *db.DB
 	pool   *sql.DB
 	client *river.Client[*sql.Tx]
+	id     string // of this process in River's rows
+
+	stop    context.CancelFunc // ends adopting
+	adopter sync.WaitGroup
 }
 
 // Start begins to work on the queue of d with the given number of workers, handing
 // host to every job. Jobs that an earlier process left running start again.
 func Start(ctx context.Context, d *db.DB, host any, workers int) (*Queue, error) {
-	// River brings its own transactions: it gets one connection of its own beside
-	// the group-commit queue, and each waits for the other's short transactions.
-	pool, err := d.Pool(1, false)
+	// River brings its own transactions: it gets connections of its own beside the
+	// group-commit queue. In SQLite each waits for the other's short transactions.
+	n := 1
+	if d.Postgres() {
+		n = 4
+	}
+	pool, err := d.Pool(n, false)
 	if err != nil {
 		return nil, fmt.Errorf("job: opening: %w", err)
 	}
@@ -124,13 +136,16 @@ func Start(ctx context.Context, d *db.DB, host any, workers int) (*Queue, error)
 		pool.Close()
 		return nil, fmt.Errorf("job: starting: %w", err)
 	}
+	if d.Postgres() {
+		var adopting context.Context
+		adopting, q.stop = context.WithCancel(context.WithoutCancel(ctx))
+		q.adopter.Go(func() { q.adoptUntil(adopting) })
+	}
 	return q, nil
 }
 
 func (q *Queue) begin(ctx context.Context, host any, workers int) error {
-	// The folder's lock says that no other process works here: what is marked as
-	// running was left by one that ended.
-	_, err := q.pool.ExecContext(ctx, "UPDATE river_job SET state = 'available', attempt = max(attempt - 1, 0) WHERE state = 'running'")
+	driver, err := q.prepare(ctx)
 	if err != nil {
 		return err
 	}
@@ -140,7 +155,7 @@ func (q *Queue) begin(ctx context.Context, host any, workers int) error {
 	}
 	// The name of the host, River's default, would be kept in every row.
 	config := &river.Config{
-		ID: "vitrine", Logger: discard, Workers: bundle,
+		ID: q.id, Logger: discard, Workers: bundle,
 		Queues:            map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
 		JobTimeout:        -1,
 		FetchPollInterval: 500 * time.Millisecond,
@@ -148,7 +163,7 @@ func (q *Queue) begin(ctx context.Context, host any, workers int) error {
 	if len(kinds) == 0 {
 		config.Workers, config.Queues = nil, nil // River refuses a queue without workers
 	}
-	if q.client, err = river.NewClient(riversqlite.New(q.pool), config); err != nil {
+	if q.client, err = river.NewClient(driver, config); err != nil {
 		return err
 	}
 	if len(kinds) == 0 {
@@ -189,6 +204,10 @@ func (q *Queue) Cancel(ctx context.Context, id int64) error {
 // the next start.
 func (q *Queue) Stop(ctx context.Context) error {
 	defer q.pool.Close()
+	if q.stop != nil {
+		q.stop()
+		q.adopter.Wait()
+	}
 	if len(kinds) == 0 {
 		return nil
 	}

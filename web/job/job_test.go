@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"vitrine/web/db"
+	"vitrine/web/db/dbtest"
 )
 
 type host struct {
@@ -40,7 +41,8 @@ func init() {
 func start(t *testing.T) (*db.DB, *Queue, *host) {
 	t.Helper()
 	ctx := context.Background()
-	d, err := db.Open(ctx, t.TempDir())
+	dir := t.TempDir()
+	d, err := db.OpenURL(ctx, dir, dbtest.Address(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,8 +99,9 @@ func TestJobsRunOnceCommitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	insert(t, d, q, "test.echo", map[string]string{"text": "seven"})
-	if got := receive(t, h.done); got != `{"text":"seven"}` {
-		t.Fatal(got)
+	var got struct{ Text string }
+	if raw := receive(t, h.done); json.Unmarshal([]byte(raw), &got) != nil || got.Text != "seven" {
+		t.Fatal(raw)
 	}
 	insert(t, d, q, "test.final", map[string]string{})
 	receive(t, h.done)
@@ -138,4 +141,31 @@ func TestWritersBesideJobs(t *testing.T) {
 	for range 100 {
 		receive(t, h.done)
 	}
+}
+
+// TestJobsOfTheDead: a job that a process on the same database left running is done by
+// another.
+func TestJobsOfTheDead(t *testing.T) {
+	if !dbtest.Postgres() {
+		t.Skip(dbtest.Variable + " names no server")
+	}
+	d, q, h := start(t)
+	id := insert(t, d, q, "test.echo", map[string]string{"text": "again"})
+	receive(t, h.done)
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		res, err := q.pool.Exec("UPDATE river_job SET state = 'running', finalized_at = NULL, attempted_by = '{x,gone}' WHERE id = $1 AND state = 'completed'", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, _ := res.RowsAffected(); n == 1 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the job did not end")
+		}
+	}
+	if err := q.adopt(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, h.done)
 }
