@@ -106,6 +106,9 @@ func obligationText(ctx context.Context, o policy.Obligations) string {
 	if o.ModelSeesClear {
 		parts = append(parts, i18n.T(ctx, "policy.o-clear"))
 	}
+	if o.Gate != nil {
+		parts = append(parts, gateText(ctx, *o.Gate))
+	}
 	if len(parts) == 0 {
 		return i18n.T(ctx, "policy.o-none")
 	}
@@ -208,6 +211,9 @@ func effectName(ctx context.Context, c Cell) string {
 // NavName is the name of an entry of the navigation.
 func NavName(ctx context.Context, id string) string { return i18n.T(ctx, "nav."+id) }
 
+// MetricName is a faithfulness figure in words.
+func MetricName(ctx context.Context, id string) string { return metricName(ctx, id) }
+
 // MethodName is a method in words.
 func MethodName(ctx context.Context, id string) string { return methodName(ctx, id) }
 
@@ -238,6 +244,9 @@ func dutyShort(ctx context.Context, o policy.Obligations) string {
 	}
 	if o.ModelSeesClear {
 		parts = append(parts, i18n.T(ctx, "policy.o-clear"))
+	}
+	if o.Gate != nil {
+		parts = append(parts, i18n.T(ctx, "gate.short", "action", gateActionName(ctx, o.Gate.Action)))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -109,6 +109,9 @@ func (c *Context) cellForm(v *app.PolicyView, role string, action policy.Action)
 		f.Round = strconv.Itoa(*o.Round)
 	}
 	c.choices(f, o.Mask, o.ForbidMethods)
+	if action == policy.Explain {
+		f.Gate = c.gateForm(o.Gate)
+	}
 	return f
 }
 
@@ -144,6 +147,9 @@ func cellChange(form url.Values) app.PolicyCell {
 		o := &app.ObligationsChange{Mask: form["mask"], ExplanationLevel: form.Get("level"), ForbidMethods: form["forbid"]}
 		if n, err := strconv.Atoi(form.Get("round")); err == nil {
 			o.Round = &n
+		}
+		if policy.Action(cell.Action) == policy.Explain {
+			o.Gate = gateChange(form)
 		}
 		cell.Obligations = o
 	}
@@ -181,6 +187,9 @@ func policyChangePage(c *Context) error {
 			Reviewed: action == policy.PolicyEdit, Review: form.Get("review") != ""}
 		f.Others = c.cellForm(v, cell.Role, action).Others
 		c.choices(f, form["mask"], form["forbid"])
+		if action == policy.Explain {
+			f.Gate = c.gateForm((*policy.Gate)(gateChange(form)))
+		}
 		m.Edit = f
 	})
 }

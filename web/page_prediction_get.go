@@ -115,6 +115,9 @@ func (c *Context) withExplanation(m *views.Prediction, v *app.PredictionView, ch
 	if e.Prediction != "" && e.Prediction != v.ID {
 		return errNoRoute
 	}
+	if m.Gate = gateNote(e); m.Gate != nil && m.Gate.Held {
+		return nil
+	}
 	if e.Level == policy.LevelNone {
 		m.Withheld = policy.ReasonNoExplanation
 		return nil
