@@ -71,6 +71,8 @@ type App struct {
 	queue     *job.Queue       // nil with OneShot
 	models    registry
 
+	writers writers       // of texts
+	denials denials       // of the last minute
 	slots   chan struct{} // one element for each model run under way
 	waiting atomic.Int64  // requests that wait for a slot
 

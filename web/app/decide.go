@@ -18,6 +18,7 @@ type ask struct {
 	object  string // "" = the bare kind, for lists and new things
 	context policy.Context
 	request string // ULID of the request, "" = none
+	once    string // digest of the request: its repeated refusal is one entry; "" = each is
 	// denied is the kind of the log entry that a refusal makes.
 	denied string
 	// event, if not nil, completes that entry.
@@ -70,11 +71,17 @@ func (a *App) refuse(ctx context.Context, q ask, d policy.Decision) error {
 	if q.event != nil {
 		q.event(&e)
 	}
+	key, now := keyOf(q, d), a.now()
+	if r, ok := a.denials.find(key, now); ok {
+		return &Denied{Decision: decisionView(d), Receipt: r}
+	}
 	promise, err := a.log.Append(ctx, e)
 	if err != nil {
 		return fmt.Errorf("app: recording a refusal: %w", err)
 	}
-	return &Denied{Decision: decisionView(d), Receipt: a.receipt(promise)}
+	r := a.receipt(promise)
+	a.denials.add(key, now, r)
+	return &Denied{Decision: decisionView(d), Receipt: r}
 }
 
 // logObject keeps an object that the log's pattern knows; a bare kind names nothing

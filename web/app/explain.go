@@ -42,6 +42,17 @@ func (a *App) Explain(ctx context.Context, c identity.Caller, predictionID strin
 	if err != nil {
 		return nil, a.notExplained(ctx, w, row.ID, r.Method, "load", err)
 	}
+	if model.Generates() {
+		v, err := a.predictionView(ctx, row)
+		if err != nil {
+			return nil, err
+		}
+		if v.Output.Generated != nil {
+			if w.written, err = writtenText(model, v, 0); err != nil {
+				return nil, a.notExplained(ctx, w, row.ID, r.Method, "explain", err)
+			}
+		}
+	}
 	return a.explain(ctx, w, row, model, r)
 }
 
@@ -157,14 +168,16 @@ func (a *App) attribute(ctx context.Context, w *run, model *inference.Model, r E
 	limited, stop := context.WithTimeout(ctx, limit)
 	defer stop()
 	e, err := explain.Explain(limited, explain.Request{
-		Model: engine, Input: w.input.seen, Method: r.Method, Params: r.Params, Target: r.Target,
+		Model: engine, Input: w.input.seen, Continuation: w.written, Method: r.Method, Params: r.Params, Target: r.Target,
 		Seed: r.Seed, Threads: a.config.Threads, Others: others,
 	})
 	if err != nil {
 		return nil, tooLong(ctx, explainError(err), limit)
 	}
 	// From here on nothing shows more than the kept input does.
-	e.Tokens = w.input.tokens(e.Tokens)
+	if w.written == nil { // the tokens of a written text are in these terms already
+		e.Tokens = w.input.tokens(e.Tokens)
+	}
 	return e, nil
 }
 

@@ -8,7 +8,9 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"vitrine/audit"
+	"vitrine/explain"
 	"vitrine/inference"
+	"vitrine/inference/generate"
 	"vitrine/policy"
 	"vitrine/policy/identity"
 	"vitrine/web/store"
@@ -28,6 +30,7 @@ type run struct {
 	row     *store.Model
 	context policy.Context
 	input   *protected
+	written *explain.Continuation // of a text that is explained
 	// decision is that of action predict, explained that of action explain.
 	decision, explained policy.Decision
 	// meter, of a job, counts the runs of the model.
@@ -110,7 +113,7 @@ func (a *App) begin(ctx context.Context, c identity.Caller, r PredictRequest) (*
 		modality = "image"
 	}
 	w.decision, err = a.allow(ctx, ask{
-		caller: c, action: policy.Predict, object: "model:" + row.Name, context: w.context, request: w.request,
+		caller: c, action: policy.Predict, object: "model:" + row.Name, context: w.context, request: w.request, once: r.once,
 		denied: "PREDICTION.MADE.DENIED",
 		event: func(e *audit.Event) {
 			e.Model, e.DataClasses = modelLeaf(row), []string{class}
@@ -177,6 +180,9 @@ func tooLong(ctx context.Context, err error, limit time.Duration) error {
 
 // inputError brings an engine's error into this package's terms.
 func inputError(err error) error {
+	if errors.Is(err, generate.ErrContext) {
+		return fail(ErrContext, "shorten the prompt or ask for fewer tokens", "%s", plain(err))
+	}
 	if errors.Is(err, inference.ErrInput) {
 		return fail(ErrInput, "change the input and try again", "%s", plain(err))
 	}

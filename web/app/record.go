@@ -54,7 +54,10 @@ type sealedOutput struct {
 
 // record keeps a prediction and its log entry, both or neither. It completes v.
 func (a *App) record(ctx context.Context, w *run, subject string, v *PredictionView) (*store.Prediction, error) {
-	v.ID, v.Time = ulid.Make().String(), a.now().Truncate(time.Millisecond)
+	if v.ID == "" {
+		v.ID = newID()
+	}
+	v.Time = a.now().Truncate(time.Millisecond)
 	id, key, err := a.subject(ctx, subject)
 	if err != nil {
 		return nil, err
@@ -79,6 +82,7 @@ func (a *App) record(ctx context.Context, w *run, subject string, v *PredictionV
 		"subject": audit.Commit(recordKey, "subject", []byte(id)),
 	}
 	e.Numbers = map[string]int64{"masked": row.Masked, "tokens": int64(len(v.Tokens)), "windows": int64(max(1, len(v.Windows)))}
+	e.Codes["task"] = v.Task
 	var promise audit.Promise
 	err = a.db.Write(ctx, func(ctx context.Context) (err error) {
 		if err := a.store.AddPrediction(ctx, row); err != nil {
@@ -96,6 +100,9 @@ func (a *App) record(ctx context.Context, w *run, subject string, v *PredictionV
 	v.Receipt = a.receipt(promise)
 	return row, nil
 }
+
+// newID names a prediction.
+func newID() string { return ulid.Make().String() }
 
 // plainFields are a prediction's encrypted fields before they are; nil = none.
 type plainFields struct{ input, output, picture, clear []byte }

@@ -17,6 +17,7 @@ type PredictRequest struct {
 	RequestID string  `json:"-"`
 	// Explain, if not nil, explains the answer in the same call, as an event of its own.
 	Explain *ExplainRequest `json:"explain,omitempty"`
+	once    string          // digest of the request, of which a repeated refusal is one entry; "" = each is
 }
 
 // ExplainRequest asks why a stored prediction came out as it did.

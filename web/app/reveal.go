@@ -18,6 +18,7 @@ func reveal(o policy.Obligations, v *PredictionView) {
 		return
 	}
 	figures := policy.Obligations{Round: o.Round}
+	roundGenerated(figures, v)
 	v.Output.Labels = slices.Clone(v.Output.Labels)
 	for i := range v.Output.Labels {
 		l := &v.Output.Labels[i]

@@ -88,14 +88,18 @@ type MethodView struct {
 
 // InputView is the stored input: what the model saw, after masking.
 type InputView struct {
-	Modality string            `json:"modality"`
-	Text     string            `json:"text,omitempty"`
-	Pair     *string           `json:"pair,omitempty"`
-	Masked   []privacy.Finding `json:"masked,omitempty"` // what was replaced; positions count characters of the text as it came
-	Kept     bool              `json:"kept"`             // false: the input was not kept, replay is not possible
-	Width    int               `json:"width,omitempty"`
-	Height   int               `json:"height,omitempty"`
-	Bytes    int               `json:"bytes"`
+	Modality string  `json:"modality"`
+	Text     string  `json:"text,omitempty"`
+	Pair     *string `json:"pair,omitempty"`
+	// Messages is a conversation that the model answered, Text how its template writes it.
+	// Prefix stood before every part of Text that an encoder read.
+	Messages []inference.Message `json:"messages,omitempty"`
+	Prefix   string              `json:"prefix,omitempty"`
+	Masked   []privacy.Finding   `json:"masked,omitempty"` // what was replaced; positions count characters of the text as it came
+	Kept     bool                `json:"kept"`             // false: the input was not kept, replay is not possible
+	Width    int                 `json:"width,omitempty"`
+	Height   int                 `json:"height,omitempty"`
+	Bytes    int                 `json:"bytes"`
 }
 
 // OutputView is the answer, by task.
@@ -104,6 +108,11 @@ type OutputView struct {
 	Entities []inference.Entity     `json:"entities,omitempty"`
 	Vector   []float32              `json:"vector,omitempty"`
 	Answer   *inference.Entity      `json:"answer,omitempty"`
+	// Of a text that was written: the answers, how their tokens were chosen, and the prompt's
+	// tokens with their log-probabilities where these were asked for.
+	Generated []GeneratedText  `json:"generated,omitempty"`
+	Sampling  *SamplingView    `json:"sampling,omitempty"`
+	Prompt    []GeneratedToken `json:"prompt,omitempty"`
 }
 
 // DecisionView is the policy's answer as everyone may see it.
