@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -77,21 +76,22 @@ const maxWriting = 10 * time.Minute
 // maxWriters is how many requests write at a time; they share the steps of a model.
 const maxWriters = 64
 
-// errGone: whoever was to read the answer does not any more.
-var errGone = errors.New("app: nobody reads the answer")
-
 // Generate walks the whole road for a text that is written: identify, decide, protect,
 // write, record, reveal. The answer's pieces go to the sink as they are settled, masked as
 // the rule demands; what is returned, kept and committed to is the whole.
 //
-// Whatever ends an answer early (ctx, or an error of the sink) leaves a recorded
-// prediction whose answers' Finish is "cut", and comes back as an error beside the view.
+// Whatever ends an answer early (ctx, an error of the sink, somebody who stops the model)
+// leaves a recorded prediction whose answers' Finish is "cut", and comes back as an error
+// beside the view.
 // Errors: as of Predict, and ErrContext for a prompt that the model cannot hold.
 func (a *App) Generate(ctx context.Context, c identity.Caller, r GenerateRequest, sink Sink) (*PredictionView, error) {
 	start := time.Now()
 	w, err := a.begin(ctx, c, PredictRequest{Model: r.Model, Purpose: r.Purpose, DataClass: r.DataClass, RequestID: r.RequestID, once: r.once()})
 	if err != nil {
 		return nil, err
+	}
+	if err := runs(w.row); err != nil {
+		return nil, a.failed(ctx, w, "stop", err)
 	}
 	if r.Explain != nil {
 		if err := a.mayExplain(ctx, w, r.Explain, ""); err != nil {

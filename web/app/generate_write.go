@@ -9,6 +9,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"vitrine/inference"
 	"vitrine/inference/generate"
@@ -88,8 +89,11 @@ func (a *App) write(ctx context.Context, w *run, m *inference.Model, p *prompt, 
 		return nil, nil, err
 	}
 	defer release()
-	limited, stop := context.WithTimeout(ctx, maxWriting)
+	limited, stop := context.WithTimeoutCause(ctx, maxWriting, errSlow)
 	defer stop()
+	limited, halt := context.WithCancelCause(limited)
+	defer halt(nil)
+	go a.watch(limited, w, halt)
 	s := &session{w: w, m: m, p: p, r: r, sink: sink, spell: speller{model: m, words: map[int32]string{}}, ends: m.Defaults().EOS, seed: seedOf(r)}
 	s.begun = Started{ID: v.ID, Model: v.Model, PolicyVersion: v.Decision.PolicyVersion, PromptTokens: p.count}
 	out = &OutputView{Generated: []GeneratedText{}, Sampling: r.sampling(s.seed)}
@@ -110,9 +114,29 @@ func (a *App) write(ctx context.Context, w *run, m *inference.Model, p *prompt, 
 	case err != nil && limited.Err() == nil:
 		return nil, nil, inputError(err)
 	case err != nil:
-		return out, cmp.Or(ctx.Err(), errSlow), nil
+		return out, context.Cause(limited), nil
 	}
 	return out, s.open(), nil
+}
+
+// stopWatch is how often a text that is being written looks whether its model was stopped.
+const stopWatch = 250 * time.Millisecond
+
+// watch ends a writing whose model somebody stops.
+func (a *App) watch(ctx context.Context, w *run, halt context.CancelCauseFunc) {
+	tick := time.NewTicker(stopWatch)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := a.stillRuns(ctx, w.row); err != nil && ctx.Err() == nil {
+				halt(err)
+				return
+			}
+		}
+	}
 }
 
 // errSlow: maxWriting ended an answer.
