@@ -52,24 +52,31 @@ func (j *job) measure(ctx context.Context, e *Explanation) error {
 // others gives the figure of agreement the values of earlier explanations of the same input, unit by unit.
 func (j *job) others(s *metric.Subject) {
 	for _, e := range j.r.Others {
-		if e == nil || e.Method == j.method.ID {
+		if e == nil || e.Method == j.method.ID || j.info.Modality != "image" && len(e.Attributions) != len(j.tokens) {
 			continue
 		}
-		var scores []float64
-		switch {
-		case j.info.Modality == "image" && e.Map != nil && e.ImageHeight*e.ImageWidth > 0:
-			scores = patchScores(Upsample(*e.Map, e.ImageHeight, e.ImageWidth))
-		case len(e.Attributions) == len(j.tokens):
-			for t, tok := range j.tokens {
-				if !tok.Special {
-					scores = append(scores, e.Attributions[t])
-				}
-			}
-		}
-		if len(scores) == len(s.Scores) {
+		if scores := Units(e); len(scores) == len(s.Scores) {
 			s.Others = append(s.Others, scores)
 		}
 	}
+}
+
+// Units are the values that methods are compared by: one per token that is no special token, or of a map the sum over each
+// square patch of the picture.
+func Units(e *Explanation) []float64 {
+	if e.Map != nil {
+		if e.ImageHeight*e.ImageWidth == 0 {
+			return nil
+		}
+		return patchScores(Upsample(*e.Map, e.ImageHeight, e.ImageWidth))
+	}
+	var scores []float64
+	for t, tok := range e.Tokens {
+		if !tok.Special && t < len(e.Attributions) {
+			scores = append(scores, e.Attributions[t])
+		}
+	}
+	return scores
 }
 
 // leading is the window with the largest weighted effect.

@@ -188,6 +188,22 @@ const PassingSimilarity = 0.5
 // Randomise makes the check. Weights are shuffled within their tensor, which keeps their distribution; the order is
 // fixed by the seed. Errors as for Explain; the error wraps inference.ErrInput where there are no inputs.
 func Randomise(ctx context.Context, r SanityRequest) (*Sanity, error) {
+	all, err := RandomiseEach(ctx, r, []Ask{{r.Method, r.Params}})
+	if err != nil {
+		return nil, err
+	}
+	return all[0].Sanity, all[0].Err
+}
+
+// Checked is what the check of one Ask came to.
+type Checked struct {
+	Sanity *Sanity
+	Err    error
+}
+
+// RandomiseEach makes the check of several methods, whose random models are made once for all of them. r.Method and r.Params are
+// not read. What is wrong with one method is its own error.
+func RandomiseEach(ctx context.Context, r SanityRequest, asks []Ask) ([]Checked, error) {
 	if len(r.Inputs) == 0 {
 		return nil, fmt.Errorf("explain: the randomisation check needs at least one input: %w", inference.ErrInput)
 	}
@@ -196,42 +212,67 @@ func Randomise(ctx context.Context, r SanityRequest) (*Sanity, error) {
 		return nil, err
 	}
 	stages := cascade(sortedKeys(tensors))
-	m, _ := Lookup(r.Method)
-	out := &Sanity{Method: r.Method, Version: m.Version}
-	var first [][]float64
-	var targets []string
-	var last []float64
+	out := make([]Checked, len(asks))
+	for k, a := range asks {
+		m, _ := Lookup(a.Method)
+		out[k].Sanity = &Sanity{Method: a.Method, Version: m.Version}
+	}
+	first, err := r.maps(ctx, nil, asks, nil, out)
+	if err != nil {
+		return nil, err
+	}
+	last := make([][]float64, len(asks))
 	gone := map[string]bool{}
-	for step := range len(stages) + 1 {
-		if step > 0 {
-			for _, name := range stages[step-1].names {
-				gone[name] = true
-			}
+	for step, s := range stages {
+		for _, name := range s.names {
+			gone[name] = true
 		}
-		maps, labels, err := r.maps(ctx, gone, targets, out)
+		now, err := r.maps(ctx, gone, asks, first, out)
 		if err != nil {
 			return nil, err
 		}
-		if step == 0 {
-			first, targets = maps, labels
-			continue
+		for k := range asks {
+			if out[k].Err != nil {
+				continue
+			}
+			last[k] = last[k][:0]
+			for i := range r.Inputs {
+				last[k] = append(last[k], resemblance(first[i][k].sizes, now[i][k].sizes))
+			}
+			out[k].Sanity.Steps = append(out[k].Sanity.Steps, SanityStep{s.title, len(s.names), metric.Mean(last[k])})
 		}
-		last = last[:0]
-		for i := range maps {
-			last = append(last, metric.Spearman(first[i], maps[i]))
-		}
-		out.Steps = append(out.Steps, SanityStep{stages[step-1].title, len(stages[step-1].names), metric.Mean(last)})
 		if r.Progress != nil {
-			r.Progress(step, len(stages))
+			r.Progress(step+1, len(stages))
 		}
 	}
-	out.Figure = metric.Randomisation(last, r.Seed)
-	out.Passed = out.Figure.Value <= PassingSimilarity
+	for k := range out {
+		if out[k].Err != nil {
+			out[k].Sanity = nil
+			continue
+		}
+		out[k].Sanity.Figure = metric.Randomisation(last[k], r.Seed)
+		out[k].Sanity.Passed = out[k].Sanity.Figure.Value <= PassingSimilarity
+	}
 	return out, nil
 }
 
-// maps explains every input with the named tensors shuffled and gives the absolute values, and the classes explained.
-func (r SanityRequest) maps(ctx context.Context, gone map[string]bool, targets []string, out *Sanity) ([][]float64, []string, error) {
+// resemblance is Spearman's correlation; what random weights left no values of resembles nothing.
+func resemblance(a, b []float64) float64 {
+	if len(a) != len(b) {
+		return 0
+	}
+	return metric.Spearman(a, b)
+}
+
+// ranking is what one method gave one input: absolute values, and the class explained.
+type ranking struct {
+	sizes  []float64
+	target string
+}
+
+// maps explains every input by every method with the named tensors shuffled: rankings by input and ask. Classes are those of
+// first, where it is there.
+func (r SanityRequest) maps(ctx context.Context, gone map[string]bool, asks []Ask, first [][]ranking, out []Checked) ([][]ranking, error) {
 	fsys, err := Rewritten(r.Checkpoint, func(name string, width int, data []byte) ([]byte, error) {
 		if !gone[name] {
 			return nil, nil
@@ -239,36 +280,43 @@ func (r SanityRequest) maps(ctx context.Context, gone map[string]bool, targets [
 		return shuffled(name, width, data, r.Seed), nil
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	engine, err := r.Open(fsys)
 	if err != nil {
-		return nil, nil, fmt.Errorf("explain: opening the randomised model: %w", err)
+		return nil, fmt.Errorf("explain: opening the randomised model: %w", err)
 	}
 	if c, ok := engine.(io.Closer); ok {
 		defer c.Close()
 	}
-	if len(gone) == 0 {
-		out.Digest = engine.Info().Digest
-	}
-	var values [][]float64
-	var labels []string
+	values := make([][]ranking, len(r.Inputs))
 	for i, in := range r.Inputs {
-		target := r.Target
-		if target == "" && targets != nil {
-			target = targets[i]
+		values[i] = make([]ranking, len(asks))
+		together := share(engine)
+		for k, a := range asks {
+			if out[k].Err != nil {
+				continue
+			}
+			if gone == nil {
+				out[k].Sanity.Digest = engine.Info().Digest
+			}
+			target := r.Target
+			if target == "" && first != nil {
+				target = first[i][k].target
+			}
+			e, err := Explain(ctx, Request{Model: together, Input: in, Method: a.Method, Params: a.Params, Target: target, Seed: r.Seed, Draws: -1})
+			switch {
+			case ctx.Err() != nil:
+				return nil, ctx.Err()
+			case first != nil && (errors.Is(err, ErrNumber) || errors.Is(err, inference.ErrModel)): // random weights may overflow
+			case err != nil:
+				out[k].Err = err
+			default:
+				values[i][k] = ranking{sizes(e), targetName(e.Target)}
+			}
 		}
-		e, err := Explain(ctx, Request{Model: engine, Input: in, Method: r.Method, Params: r.Params, Target: target, Seed: r.Seed, Draws: -1})
-		if errors.Is(err, ErrNumber) || errors.Is(err, inference.ErrModel) { // random weights may overflow: nothing resembles that
-			values, labels = append(values, nil), append(labels, target)
-			continue
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		values, labels = append(values, sizes(e)), append(labels, targetName(e.Target))
 	}
-	return values, labels, nil
+	return values, nil
 }
 
 // targetName names a target so that a request finds it again.

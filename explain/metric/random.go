@@ -68,6 +68,9 @@ func bootstrap(values []float64, d Draw) (low, high float64) {
 	return means[resamples*25/1000], means[resamples*975/1000-1]
 }
 
+// Interval is the 95 % percentile interval of the mean of values over bootstrap draws; 0, 0 of nothing.
+func Interval(values []float64, d Draw) (low, high float64) { return bootstrap(values, d) }
+
 // Mean is the arithmetic mean, 0 of nothing.
 func Mean(values []float64) float64 { return mean(values) }
 
