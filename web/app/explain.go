@@ -42,17 +42,6 @@ func (a *App) Explain(ctx context.Context, c identity.Caller, predictionID strin
 	if err != nil {
 		return nil, a.notExplained(ctx, w, row.ID, r.Method, "load", err)
 	}
-	if model.Generates() {
-		v, err := a.predictionView(ctx, row)
-		if err != nil {
-			return nil, err
-		}
-		if v.Output.Generated != nil {
-			if w.written, err = writtenText(model, v, 0); err != nil {
-				return nil, a.notExplained(ctx, w, row.ID, r.Method, "explain", err)
-			}
-		}
-	}
 	return a.explain(ctx, w, row, model, r)
 }
 
@@ -133,6 +122,9 @@ func (a *App) explain(ctx context.Context, w *run, row *store.Prediction, model 
 }
 
 func (a *App) explainOnce(ctx context.Context, w *run, row *store.Prediction, model *inference.Model, r ExplainRequest, tried []string, after string) (*ExplanationView, error) {
+	if err := a.readWritten(ctx, w, row, model, r); err != nil {
+		return nil, a.notExplained(ctx, w, row.ID, r.Method, "explain", err)
+	}
 	hash, err := requestHash(w, model.Info().Digest, r)
 	if err != nil {
 		return nil, explainError(err)

@@ -146,7 +146,8 @@ func requestHash(w *run, digest string, r ExplainRequest) (string, error) {
 		Params                                  map[string]any
 		Seed                                    uint64
 		Gate                                    *policy.Gate
-	}{digest, inference.EngineVersion(), m.ID, m.Version, r.Target, params, r.Seed, w.explained.Obligations.Gate})
+		Answer                                  int `json:",omitempty"`
+	}{digest, inference.EngineVersion(), m.ID, m.Version, r.Target, params, r.Seed, w.explained.Obligations.Gate, r.Answer})
 	if err != nil {
 		return "", fmt.Errorf("app: naming a request: %w", err)
 	}
@@ -229,6 +230,9 @@ func (a *App) others(ctx context.Context, of *store.Prediction, r ExplainRequest
 func sameTarget(t ExplanationTarget, asked, predicted string) bool {
 	if t.Minus != nil {
 		return false
+	}
+	if t.Words > 0 {
+		return asked == "" && t.Index < 0 || asked == strconv.Itoa(t.Index)
 	}
 	if asked == "" {
 		return t.Token == nil && predicted != "" && t.Label == predicted

@@ -163,7 +163,9 @@ func explainableText(info inference.Info, r ExplainRequest) error {
 // writtenText is a stored answer as explanations take it: the tokens that were read and
 // written, none of them made again.
 //
-// Errors: ErrInputNotKept where a mask covers a token.
+// An answer ends before its first token that a mask covers.
+//
+// Errors: ErrInputNotKept where a mask covers a token of what was read, or the first that was written.
 func writtenText(m *inference.Model, v *PredictionView, answer int) (*explain.Continuation, error) {
 	if answer >= len(v.Output.Generated) {
 		return nil, notFound("answer")
@@ -183,14 +185,17 @@ func writtenText(m *inference.Model, v *PredictionView, answer int) (*explain.Co
 		}
 	}
 	for i, t := range v.Output.Generated[answer].Tokens {
-		if t.Masked {
-			return nil, errCovered
+		if t.Masked { // nothing behind it can be explained, everything before it can
+			break
 		}
 		text := t.Text
 		if t.Special {
 			text, _ = m.Word(t.ID)
 		}
 		c.Answer = append(c.Answer, inference.Token{Text: text, ID: t.ID, Start: t.Start, End: t.End, Special: t.Special, Word: i, Index: i})
+	}
+	if len(c.Answer) == 0 && len(v.Output.Generated[answer].Tokens) > 0 {
+		return nil, errCovered
 	}
 	return c, nil
 }

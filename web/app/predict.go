@@ -31,6 +31,7 @@ type run struct {
 	context policy.Context
 	input   *protected
 	written *explain.Continuation // of a text that is explained
+	answer  int                   // its number
 	// decision is that of action predict, explained that of action explain.
 	decision, explained policy.Decision
 	// meter, of a job, counts the runs of the model.

@@ -114,11 +114,17 @@ func (a *App) remaskExplanation(ctx context.Context, row *store.Prediction, o po
 		return err
 	}
 	before := slices.Clone(p.Input.Masked)
+	if v.Target.Words > 0 && v.Answer < len(p.Output.Generated) { // what was written stands behind what was read
+		p.Input.Pair = &p.Output.Generated[v.Answer].Text
+	}
 	p.Tokens, p.Output = v.Tokens, OutputView{}
 	remask(o, p)
 	v.Tokens = p.Tokens
 	if len(p.Input.Masked) > len(before) {
 		v.Words = nil // they hold the text
+		if v.Target.Words > 0 {
+			v.Target.Label = ""
+		}
 	}
 	return nil
 }

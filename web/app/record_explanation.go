@@ -68,7 +68,7 @@ func (k *keptTensor) tensor() *inference.Tensor {
 // recordExplanation keeps an explanation and its log entry, both or neither.
 func (a *App) recordExplanation(ctx context.Context, w *run, of *store.Prediction, e *explain.Explanation, g *GateView, request string) (*ExplanationView, error) {
 	v := explanationView(e)
-	v.Gate = g
+	v.Gate, v.Answer = g, w.answer
 	v.ID, v.Prediction, v.Time = ulid.Make().String(), of.ID, a.now().Truncate(time.Millisecond)
 	v.Decision = decisionView(w.explained)
 	key, err := a.subjectKey(ctx, of.Subject)
@@ -188,9 +188,9 @@ func (a *App) explanationRow(ctx context.Context, w *run, of *store.Prediction, 
 func explanationView(e *explain.Explanation) *ExplanationView {
 	v := &ExplanationView{
 		Method: e.Method, Version: e.Version, Params: e.Params, Signed: e.Signed,
-		Target: ExplanationTarget{Label: e.Target.Label, Index: e.Target.Index, Quantity: e.Target.Quantity, Token: e.Target.Token, Minus: e.Target.Minus},
+		Target: ExplanationTarget{Label: e.Target.Label, Index: e.Target.Index, Quantity: e.Target.Quantity, Token: e.Target.Token, Minus: e.Target.Minus, Words: e.Target.Words},
 		Output: e.Output, BaselineOutput: e.BaselineOutput, Delta: e.Delta, Gradients: e.Gradients,
-		Tokens: e.Tokens, Token: e.Attributions, Map: e.Map, Layer: e.Layer,
+		Tokens: e.Tokens, Token: e.Attributions, Map: e.Map, Layer: e.Layer, Grid: e.Grid,
 		Metrics: []MetricView{}, Warnings: e.Warnings, Seconds: e.Seconds,
 	}
 	if e.Attention != nil && len(e.Attention.Data) <= maxAttention {
@@ -214,6 +214,9 @@ func explanationView(e *explain.Explanation) *ExplanationView {
 
 func (v *ExplanationView) brief() ExplanationBrief {
 	b := ExplanationBrief{ID: v.ID, Time: v.Time, Method: v.Method, Target: v.Target.Label, Delta: v.Delta}
+	if v.Target.Words > 0 { // the label is what was written, which this reader's masks may cover
+		b.Target, b.Word, b.Answer = "", &v.Target.Index, v.Answer
+	}
 	if v.Gate != nil {
 		b.Gate = v.Gate.Action
 	}

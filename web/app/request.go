@@ -22,11 +22,14 @@ type PredictRequest struct {
 
 // ExplainRequest asks why a stored prediction came out as it did.
 type ExplainRequest struct {
-	Method    string         `json:"method"`
-	Params    map[string]any `json:"params,omitempty"`
-	Target    string         `json:"target,omitempty"` // "" = the predicted class; a label or an index
-	Seed      uint64         `json:"seed,omitempty"`
-	RequestID string         `json:"-"`
+	Method string         `json:"method"`
+	Params map[string]any `json:"params,omitempty"`
+	Target string         `json:"target,omitempty"` // "" = the predicted class; a label or an index
+	Seed   uint64         `json:"seed,omitempty"`
+	// Answer is the number of the text, of several that a model wrote at once. Target is then
+	// the number of a token, or "" for all together.
+	Answer    int    `json:"answer,omitempty"`
+	RequestID string `json:"-"`
 }
 
 // PreviewRequest asks what a prediction would see and store. Nothing is kept.

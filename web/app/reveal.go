@@ -58,6 +58,7 @@ func revealExplanation(o policy.Obligations, v *ExplanationView) {
 			v.Withheld = []string{"record"}
 		}
 	}
+	v.Grid = revealGrid(o, v.Level, v.Grid)
 	v.Attributions = attributions(v)
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"vitrine/explain"
 	"vitrine/inference"
 	"vitrine/policy"
 	"vitrine/policy/privacy"
@@ -213,7 +214,11 @@ type ExplanationBrief struct {
 	Time   time.Time `json:"time"`
 	Method string    `json:"method"`
 	Target string    `json:"target"`
-	Delta  float64   `json:"delta"`
+	// Word is the number of the explained token of a text that was written, -1 for all
+	// together; nil for anything else. Answer is the text's number.
+	Word   *int    `json:"word,omitempty"`
+	Answer int     `json:"answer,omitempty"`
+	Delta  float64 `json:"delta"`
 	// Gate is what the policy's gate did: warn, fall-back, review, withhold; "" = nothing.
 	Gate string `json:"gate,omitempty"`
 }
@@ -225,6 +230,9 @@ type ExplanationTarget struct {
 	Quantity string `json:"quantity"`
 	Token    *int   `json:"token,omitempty"` // token classification: the position
 	Minus    *int   `json:"minus,omitempty"` // quantity diff: the class whose logit is subtracted
+	// Words, of a text that was written, is how many tokens it has; Index is then the number of
+	// the explained one, -1 for all together.
+	Words int `json:"words,omitempty"`
 }
 
 // MetricView is one faithfulness figure with its random control.
@@ -280,7 +288,12 @@ type ExplanationView struct {
 	Attention *inference.Tensor `json:"-"` // (L,H,T,T), method attention only; nil where it was too large to keep
 	Companion *CompanionView    `json:"companion,omitempty"`
 	Layer     string            `json:"layer,omitempty"` // grad-cam: the differentiated layer
-	Metrics   []MetricView      `json:"metrics"`
+	// Grid has a row of values for each layer, or of a text that was written for each of its
+	// tokens.
+	Grid *explain.Grid `json:"grid,omitempty"`
+	// Answer is the number of the text that was explained, of several written at once.
+	Answer  int          `json:"answer,omitempty"`
+	Metrics []MetricView `json:"metrics"`
 	// Level says how much the decision let out: signs, rounded or full. Withheld names
 	// the members that it kept back.
 	Level    string                 `json:"level"`
