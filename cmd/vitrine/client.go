@@ -28,12 +28,13 @@ import (
 // and API key. Every command is a client of the same API, so that what it does
 // is decided and recorded like everything else.
 type target struct {
-	data, rootKey, server, key string
-	threads                    int
+	data, database, rootKey, server, key string
+	threads                              int
 }
 
 func (t *target) flags(fs *flag.FlagSet) {
 	fs.StringVar(&t.data, "data", "", "data `folder` (default: the user's data folder)")
+	fs.StringVar(&t.database, "database", "", databaseUsage)
 	fs.StringVar(&t.rootKey, "root-key", "", "`file` of the root key (default: DIR/keys/root.key)")
 	fs.StringVar(&t.server, "server", "", "`URL` of a running server, with --key")
 	fs.StringVar(&t.key, "key", "", "API key for --server")
@@ -50,6 +51,21 @@ type client struct {
 
 // socketName is the socket of a running server in its data folder.
 const socketName = "vitrine.sock"
+
+// The address of a database may hold a password, which a command line shows to everybody
+// on the machine: the variable does not.
+const (
+	databaseVariable = "VITRINE_DATABASE"
+	databaseUsage    = "`address` of a PostgreSQL database, postgres://user@host/name (default: $" + databaseVariable + ", or SQLite in the data folder)"
+)
+
+// databaseAddress is what a flag says, or else the variable.
+func databaseAddress(flag string) string {
+	if flag != "" {
+		return flag
+	}
+	return os.Getenv(databaseVariable)
+}
 
 // defaultData is the user's data folder.
 func defaultData() (string, error) {
@@ -84,7 +100,7 @@ func (t *target) open(ctx context.Context) (*client, error) {
 		}
 		dir = d
 	}
-	a, err := openApp(ctx, app.Config{Data: dir, RootKey: t.rootKey, Threads: t.threads, OneShot: true}, nil)
+	a, err := openApp(ctx, app.Config{Data: dir, Database: databaseAddress(t.database), RootKey: t.rootKey, Threads: t.threads, OneShot: true}, nil)
 	if errors.Is(err, db.ErrLocked) {
 		if c, ok := dialSocket(filepath.Join(dir, socketName)); ok {
 			return c, nil
@@ -113,6 +129,7 @@ func openApp(ctx context.Context, c app.Config, log *slog.Logger) (*app.App, err
 	}{
 		{db.ErrLocked, "one server a folder: use the one that runs, or give another folder by --data"},
 		{db.ErrNewerSchema, "use the version of vitrine that wrote it, or a later one"},
+		{db.ErrUnavailable, "--database, or " + databaseVariable + ", takes an address like postgres://user@host:5432/name"},
 		{db.ErrDiskFull, "make room on the disk and try again"},
 	} {
 		if errors.Is(err, known.err) {

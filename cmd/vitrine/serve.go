@@ -21,10 +21,11 @@ func init() {
 }
 
 func serve(ctx context.Context, e *env, args []string) error {
-	fs := flags(e, "serve", "[--addr HOST:PORT] [--data DIR] [--url https://…] [--tls-cert F --tls-key F] [--trusted-proxy CIDR] [--root-key F] [--trust F [--witness NAME]]")
+	fs := flags(e, "serve", "[--addr HOST:PORT] [--data DIR] [--database postgres://…] [--url https://…] [--tls-cert F --tls-key F] [--trusted-proxy CIDR] [--root-key F] [--trust F [--witness NAME]]")
 	var (
 		addr      = fs.String("addr", "127.0.0.1:8080", "`address` to listen on")
 		data      = fs.String("data", "", "data `folder` (default: the user's data folder)")
+		database  = fs.String("database", "", databaseUsage)
 		public    = fs.String("url", "", "the `address` people use, https://host")
 		cert      = fs.String("tls-cert", "", "certificate `file`")
 		certKey   = fs.String("tls-key", "", "private key `file` of the certificate")
@@ -61,6 +62,7 @@ func serve(ctx context.Context, e *env, args []string) error {
 		}
 		proxyNets = append(proxyNets, n)
 	}
+	*database = databaseAddress(*database)
 	dir := *data
 	if dir == "" {
 		if dir, err = defaultData(); err != nil {
@@ -80,9 +82,12 @@ func serve(ctx context.Context, e *env, args []string) error {
 	if base == "" {
 		base = "http://" + l.Addr().String()
 	}
-	a, err := openApp(ctx, app.Config{Data: dir, URL: base, RootKey: *rootKey, Threads: *threads, AcceptRestore: *restored, Trust: policy, WitnessName: *name}, log)
+	a, err := openApp(ctx, app.Config{Data: dir, Database: *database, URL: base, RootKey: *rootKey, Threads: *threads, AcceptRestore: *restored, Trust: policy, WitnessName: *name}, log)
 	if err != nil {
 		return err
+	}
+	if *database != "" {
+		dir = ""
 	}
 	err = announce(ctx, e, a, base)
 	if err == nil {
@@ -136,18 +141,14 @@ func loopback(a net.Addr) bool {
 	return ok && t.IP.IsLoopback()
 }
 
-// runServer serves the network address, and the command line of the same
-// machine through a socket in the data folder that only its owner can open.
+// runServer serves the network address, and the command line of the same machine through
+// a socket in the data folder that only its owner can open. With dir "" there is no
+// socket: on PostgreSQL the command line opens the database itself.
 func runServer(ctx context.Context, a *app.App, cfg web.Config, l net.Listener, dir, cert, key string) error {
 	s, err := web.New(cfg)
 	if err != nil {
 		return err
 	}
-	local, err := localSocket(filepath.Join(dir, socketName))
-	if err != nil {
-		return err
-	}
-	defer local.Close()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan error, 2)
@@ -157,7 +158,17 @@ func runServer(ctx context.Context, a *app.App, cfg web.Config, l net.Listener, 
 			stop()
 		}()
 	}
+	var local net.Listener
+	if dir != "" {
+		if local, err = localSocket(filepath.Join(dir, socketName)); err != nil {
+			return err
+		}
+		defer local.Close()
+	}
 	start(l, s.Handler(), cert, key)
+	if local == nil {
+		return <-done
+	}
 	start(local, s.Local(), "", "")
 	return errors.Join(<-done, <-done)
 }

@@ -126,6 +126,30 @@ func activate(slot *atomic.Pointer[policy.Snapshot], s *policy.Snapshot) {
 	}
 }
 
+// Follow puts a version into force that another process on the same database made.
+// Until it is called this process decides by the one that it knows.
+func (p *Policies) Follow(ctx context.Context, workspace string) error {
+	slot := p.slot(workspace)
+	known := slot.Load()
+	if known == nil {
+		return nil // Active reads it when it is asked for
+	}
+	var newest int64
+	err := p.db.Read(ctx).Model(&versionRow{}).Where("workspace = ?", workspace).Select("COALESCE(MAX(number), 0)").Scan(&newest).Error
+	if err != nil {
+		return fmt.Errorf("policy: looking for a newer version: %w", db.Translate(err))
+	}
+	if newest <= known.Version() {
+		return nil
+	}
+	s, err := p.load(ctx, workspace)
+	if err != nil {
+		return err
+	}
+	activate(slot, s)
+	return nil
+}
+
 func (p *Policies) load(ctx context.Context, workspace string) (*policy.Snapshot, error) {
 	var row versionRow
 	err := p.db.Read(ctx).Where("workspace = ?", workspace).Order("number DESC").Limit(1).Take(&row).Error

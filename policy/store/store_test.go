@@ -50,6 +50,10 @@ func TestPolicyVersions(t *testing.T) {
 	if got := p.Decide(ctx, ask); got.Allow || got.PolicyVersion != 1 {
 		t.Fatalf("%+v", got)
 	}
+	other := NewPolicies(d, nil)
+	if got := other.Decide(ctx, ask); got.Allow {
+		t.Fatalf("%+v", got)
+	}
 	rules, err := policy.SetCell(s1.Rules(), "w1", policy.Edit{Role: policy.Analyst, Action: policy.Export, Effect: policy.CellAllow})
 	if err != nil {
 		t.Fatal(err)
@@ -87,6 +91,13 @@ func TestPolicyVersions(t *testing.T) {
 	}
 	if got := p.Decide(ctx, ask); !got.Allow || got.PolicyVersion != 2 {
 		t.Fatalf("after the change: %+v", got)
+	}
+	// Another process that knew the version before hears of it.
+	if err := other.Follow(ctx, "w1"); err != nil {
+		t.Fatal(err)
+	}
+	if got := other.Decide(ctx, ask); !got.Allow || got.PolicyVersion != 2 {
+		t.Fatalf("in another process: %+v", got)
 	}
 	v, s, err := p.VersionByHash(ctx, "w1", s1.Hash())
 	if err != nil || v.Number != 1 || s.Hash() != s1.Hash() {

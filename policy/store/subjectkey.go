@@ -59,7 +59,7 @@ func OpenSubjectKeys(ctx context.Context, d *db.DB) (*SubjectKeys, error) {
 		return nil, fmt.Errorf("store: opening the subject keys: %w", err)
 	}
 	k := &SubjectKeys{main: d, db: g, queue: make(chan keyWrite, keyGroup), done: make(chan struct{})}
-	err = d.Exclusive(ctx, func() error {
+	err = d.Exclusive(ctx, func(ctx context.Context) error {
 		if m := g.WithContext(ctx).Migrator(); !m.HasTable(&subjectKeyRow{}) {
 			return m.CreateTable(&subjectKeyRow{})
 		}

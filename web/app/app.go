@@ -33,6 +33,7 @@ type Renderer = report.Renderer
 // Config says how to open an App.
 type Config struct {
 	Data        string       // data folder
+	Database    string       // address of a PostgreSQL database; "" = SQLite in the data folder
 	URL         string       // address that links in receipts begin with; "" = relative
 	RootKey     string       // file of the root key; "" = DIR/keys/root.key
 	Concurrency int          // model runs at a time; 0 = 1 per 2 processors, at least 2
@@ -112,9 +113,32 @@ func New(ctx context.Context, c Config) (*App, error) {
 }
 
 func (a *App) open(ctx context.Context) (err error) {
-	if a.db, err = db.Open(ctx, a.config.Data); err != nil {
+	if a.db, err = db.OpenURL(ctx, a.config.Data, a.config.Database); err != nil {
 		return err
 	}
+	// Processes that start on one database do so one after another: what is made on the
+	// first start is made once.
+	if err := a.db.Exclusive(ctx, a.openStores); err != nil {
+		return err
+	}
+	if a.config.OneShot {
+		return nil
+	}
+	var background context.Context
+	background, a.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if a.queue, err = job.Start(background, a.db, a, 1); err != nil {
+		return err
+	}
+	a.background.Go(func() { a.check(background) })
+	a.background.Go(func() { a.anchor(background) })
+	a.background.Go(func() { a.schedule(background) })
+	if a.db.Postgres() {
+		a.background.Go(func() { a.follow(background) })
+	}
+	return nil
+}
+
+func (a *App) openStores(ctx context.Context) (err error) {
 	a.store = store.New(a.db)
 	if err := a.openVault(ctx); err != nil {
 		return err
@@ -136,21 +160,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err := a.registerShipped(ctx); err != nil {
 		return err
 	}
-	if err := a.interrupted(ctx); err != nil {
-		return err
-	}
-	if a.config.OneShot {
-		return nil
-	}
-	var background context.Context
-	background, a.stop = context.WithCancel(context.WithoutCancel(ctx))
-	if a.queue, err = job.Start(background, a.db, a, 1); err != nil {
-		return err
-	}
-	a.background.Go(func() { a.check(background) })
-	a.background.Go(func() { a.anchor(background) })
-	a.background.Go(func() { a.schedule(background) })
-	return nil
+	return a.interrupted(ctx)
 }
 
 func (a *App) keysDir() string { return filepath.Join(a.db.Dir(), "keys") }

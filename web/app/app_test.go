@@ -12,6 +12,7 @@ import (
 	"vitrine/inference/pretrained"
 	"vitrine/policy"
 	"vitrine/policy/identity"
+	"vitrine/web/db/dbtest"
 )
 
 const textModel, imageModel = "sentiment-minilm", "digits-resnet"
@@ -22,7 +23,18 @@ func openApp(t testing.TB, dir string, oneShot bool) *App {
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	a, err := New(context.Background(), Config{Data: dir, OneShot: oneShot})
+	return openWith(t, Config{Data: dir, Database: dbtest.Address(t, dir), OneShot: oneShot})
+}
+
+// openFile opens an App for what only a database in the folder has.
+func openFile(t testing.TB, dir string) *App {
+	t.Helper()
+	return openWith(t, Config{Data: dir, OneShot: true})
+}
+
+func openWith(t testing.TB, c Config) *App {
+	t.Helper()
+	a, err := New(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)
 	}

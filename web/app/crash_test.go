@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"vitrine/web/db/dbtest"
 )
 
 // crashFolder makes the test binary a process to be killed: it predicts without end on
@@ -23,7 +25,7 @@ func TestMain(m *testing.M) {
 
 func predictForever(dir string) {
 	ctx := context.Background()
-	a, err := New(ctx, Config{Data: dir})
+	a, err := New(ctx, Config{Data: dir, Database: dbtest.Of(dir)})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -50,6 +52,7 @@ func predictForever(dir string) {
 // verifies and holds every prediction that it acknowledged.
 func TestKilledUnderLoad(t *testing.T) {
 	dir := t.TempDir()
+	dbtest.Address(t, dir)
 	var acknowledged []string
 	for round := range 3 {
 		cmd := exec.Command(os.Args[0])

@@ -261,12 +261,20 @@ func (a *App) CancelExport(ctx context.Context, c identity.Caller, id string) er
 // interrupted ends the exports that an earlier process was making without a job, and
 // removes half-written files.
 func (a *App) interrupted(ctx context.Context) error {
+	// Other processes on a shared database may be making exports right now: what is
+	// older than a day is nobody's.
+	before := a.now()
+	if a.db.Postgres() {
+		before = before.Add(-24 * time.Hour)
+	}
 	parts, _ := filepath.Glob(filepath.Join(a.db.Dir(), "exports", "*.part"))
 	for _, p := range parts {
-		os.Remove(p)
+		if info, err := os.Stat(p); err == nil && (!a.db.Postgres() || info.ModTime().Before(before)) {
+			os.Remove(p)
+		}
 	}
 	for {
-		list, err := a.store.AbandonedExports(ctx, a.workspace, store.MaxPage)
+		list, err := a.store.AbandonedExports(ctx, a.workspace, before.UnixMilli(), store.MaxPage)
 		if err != nil || len(list) == 0 {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vitrine/audit/report"
+	"vitrine/web/db/dbtest"
 	"vitrine/web/store"
 )
 
@@ -68,7 +69,7 @@ func TestCancelledExportLeavesNothing(t *testing.T) {
 	slow := slowReport{make(chan struct{}, 1), make(chan struct{})}
 	dir := t.TempDir()
 	ctx := context.Background()
-	a, err := New(ctx, Config{Data: dir, Render: slow.render})
+	a, err := New(ctx, Config{Data: dir, Database: dbtest.Address(t, dir), Render: slow.render})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func TestInterruptedExportRunsAgain(t *testing.T) {
 	slow := slowReport{make(chan struct{}, 1), make(chan struct{})}
 	dir := t.TempDir()
 	ctx := context.Background()
-	a, err := New(ctx, Config{Data: dir, Render: slow.render})
+	a, err := New(ctx, Config{Data: dir, Database: dbtest.Address(t, dir), Render: slow.render})
 	if err != nil {
 		t.Fatal(err)
 	}

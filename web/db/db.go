@@ -62,7 +62,7 @@ type engine interface {
 	// led says whether any process holds the named lock.
 	led(ctx context.Context, name string) (bool, error)
 	// exclusive runs fn while no other process runs one here.
-	exclusive(ctx context.Context, fn func() error) error
+	exclusive(ctx context.Context, fn func(ctx context.Context) error) error
 	// close lets go of what is not a pool of the DB.
 	close()
 }
@@ -199,8 +199,9 @@ func (d *DB) Lead(ctx context.Context, name string) bool { return d.engine.lead(
 // Led says whether some process, this one included, leads that task.
 func (d *DB) Led(ctx context.Context, name string) (bool, error) { return d.engine.led(ctx, name) }
 
-// Exclusive runs fn while no other process on the database runs one.
-func (d *DB) Exclusive(ctx context.Context, fn func() error) error {
+// Exclusive runs fn while no other process on the database runs one. With the context
+// that fn gets, an Exclusive inside of it runs at once.
+func (d *DB) Exclusive(ctx context.Context, fn func(ctx context.Context) error) error {
 	return d.engine.exclusive(ctx, fn)
 }
 

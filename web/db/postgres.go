@@ -104,7 +104,7 @@ func (p *postgres) column(ddl string) string {
 
 func (p *postgres) beside(ctx context.Context, name string) (*sql.DB, error) {
 	schema := pgx.Identifier{"vitrine_" + name}.Sanitize()
-	err := p.exclusive(ctx, func() error {
+	err := p.exclusive(ctx, func(ctx context.Context) error {
 		_, err := p.locks.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema)
 		return err
 	})
@@ -166,7 +166,13 @@ func (p *postgres) led(ctx context.Context, name string) (bool, error) {
 	return false, err
 }
 
-func (p *postgres) exclusive(ctx context.Context, fn func() error) (err error) {
+// exclusiveKey marks the context of an exclusive fn.
+type exclusiveKey struct{}
+
+func (p *postgres) exclusive(ctx context.Context, fn func(ctx context.Context) error) (err error) {
+	if ctx.Value(exclusiveKey{}) != nil {
+		return fn(ctx)
+	}
 	conn, err := p.locks.Conn(ctx)
 	if err != nil {
 		return unavailable(err)
@@ -179,7 +185,7 @@ func (p *postgres) exclusive(ctx context.Context, fn func() error) (err error) {
 		_, e := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lockKey("start"))
 		err = errors.Join(err, e)
 	}()
-	return fn()
+	return fn(context.WithValue(ctx, exclusiveKey{}, true))
 }
 
 func (p *postgres) close() {

@@ -88,13 +88,13 @@ func TestExclusive(t *testing.T) {
 	var mu sync.Mutex
 	for _, d := range []*DB{one, two, one, two} {
 		wg.Go(func() {
-			err := d.Exclusive(context.Background(), func() error {
+			err := d.Exclusive(context.Background(), func(ctx context.Context) error {
 				if !mu.TryLock() {
 					return errors.New("two at once")
 				}
 				time.Sleep(20 * time.Millisecond)
 				mu.Unlock()
-				return nil
+				return d.Exclusive(ctx, func(context.Context) error { return nil })
 			})
 			if err != nil {
 				t.Error(err)

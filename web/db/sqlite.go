@@ -96,7 +96,10 @@ func (s *sqlite) forget(ctx context.Context, g *gorm.DB) error {
 	return g.WithContext(ctx).Exec("PRAGMA wal_checkpoint(TRUNCATE)").Error
 }
 
-func (s *sqlite) lead(context.Context, string) bool                  { return true }
-func (s *sqlite) led(context.Context, string) (bool, error)          { return true, nil }
-func (s *sqlite) exclusive(_ context.Context, fn func() error) error { return fn() }
-func (s *sqlite) close()                                             { release(s.lock) }
+func (s *sqlite) lead(context.Context, string) bool         { return true }
+func (s *sqlite) led(context.Context, string) (bool, error) { return true, nil }
+func (s *sqlite) exclusive(ctx context.Context, fn func(ctx context.Context) error) error {
+	return fn(ctx)
+}
+
+func (s *sqlite) close() { release(s.lock) }

@@ -28,7 +28,7 @@ func (q *Queue) prepare(ctx context.Context) (riverdriver.Driver[*sql.Tx], error
 		return riversqlite.New(q.pool), err
 	}
 	driver := riverdatabasesql.New(q.pool)
-	err := q.db.Exclusive(ctx, func() error {
+	err := q.db.Exclusive(ctx, func(ctx context.Context) error {
 		m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: discard})
 		if err != nil {
 			return err

@@ -73,10 +73,11 @@ func (s *Store) Exports(ctx context.Context, workspace, before string, n int) (l
 	return list, false, nil
 }
 
-// AbandonedExports returns up to n exports that no job makes and nobody finished: after
-// a start, those that an earlier process was making.
-func (s *Store) AbandonedExports(ctx context.Context, workspace string, n int) (list []Export, err error) {
-	err = s.db.Read(ctx).Where("workspace = ? AND job = 0 AND status IN ?", workspace, []string{Queued, Running}).Order("id").Limit(limit(n)).Find(&list).Error
+// AbandonedExports returns up to n exports asked for at before (Unix milliseconds) or
+// earlier that no job makes and nobody finished: after a start, those that an earlier
+// process was making.
+func (s *Store) AbandonedExports(ctx context.Context, workspace string, before int64, n int) (list []Export, err error) {
+	err = s.db.Read(ctx).Where("workspace = ? AND job = 0 AND created <= ? AND status IN ?", workspace, before, []string{Queued, Running}).Order("id").Limit(limit(n)).Find(&list).Error
 	if err != nil {
 		return nil, fmt.Errorf("store: listing exports: %w", err)
 	}
