@@ -180,3 +180,18 @@ func asmWiden(f func(n int, dst *float32, src *uint16)) func(dst []float32, src 
 		}
 	}
 }
+
+// asmCoded dispatches on the code; a call takes a stretch that fits the first-level cache several times over.
+func asmCoded(list [codes]func(runs int, dst *float32, src *uint32)) func(c Code, dst []float32, runs []uint32) {
+	return func(c Code, dst []float32, runs []uint32) {
+		w := c.words()
+		n := len(runs) / w
+		_ = dst[:n*RunValues*panelWidth]
+		for i := 0; i < n; i += asmRuns {
+			list[c](min(asmRuns, n-i), &dst[i*RunValues*panelWidth], &runs[i*w])
+		}
+	}
+}
+
+// asmRuns is how many runs one call widens: a few microseconds.
+const asmRuns = 64

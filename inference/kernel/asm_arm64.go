@@ -144,3 +144,21 @@ func widen_f16_neon(n int, dst *float32, src *uint16)
 
 //go:noescape
 func widen_bf16_neon(n int, dst *float32, src *uint16)
+
+//go:noescape
+func widen_q4_0_neon(runs int, dst *float32, src *uint32)
+
+//go:noescape
+func widen_q4_1_neon(runs int, dst *float32, src *uint32)
+
+//go:noescape
+func widen_q8_0_neon(runs int, dst *float32, src *uint32)
+
+//go:noescape
+func widen_q4k_neon(runs int, dst *float32, src *uint32)
+
+//go:noescape
+func widen_q5k_neon(runs int, dst *float32, src *uint32)
+
+//go:noescape
+func widen_q6k_neon(runs int, dst *float32, src *uint32)

@@ -5,6 +5,14 @@ func (p *Panel) Column(dst []float32, n int) {
 	if n < 0 || n >= p.N || len(dst) != p.K {
 		panic("kernel: Column: no such column")
 	}
+	if p.coded != nil {
+		w := p.code.words()
+		runs := p.coded[n/panelWidth*(p.K/RunValues)*w:]
+		for k := range dst {
+			dst[k] = p.code.value(runs[k/RunValues*w:][:w], k%RunValues, n%panelWidth)
+		}
+		return
+	}
 	at := n/panelWidth*panelWidth*p.K + n%panelWidth
 	for k := range dst {
 		if p.half != nil {

@@ -55,6 +55,12 @@ func TestNoAccessOutsideTheOperands(t *testing.T) {
 					tb.widenF16(g(n), half)
 					tb.widenBF16(g(n), half)
 				}
+				for c := range codeNames {
+					runs := guarded(t, make([]float32, 3*c.words()), end)
+					words := unsafe.Slice((*uint32)(unsafe.Pointer(&runs[0])), len(runs))
+					copy(words, randomRuns(r, c, 3))
+					tb.widenCoded(c, g(3*RunValues*panelWidth), words)
+				}
 				for m := 1; m < 14; m++ {
 					for _, n := range []int{1, 15, 16, 17, 63, 64, 70} {
 						k := 1 + r.IntN(9)

@@ -34,16 +34,6 @@ func PackHalf(format Half, b []uint16, k, n int, transposed bool) *Panel {
 	return p
 }
 
-// Widened is the panel with its values in float32; one that is so already is returned as it is.
-func (p *Panel) Widened() *Panel {
-	if p.half == nil {
-		return p
-	}
-	q := &Panel{K: p.K, N: p.N, data: make([]float32, len(p.half))}
-	p.format.widen(current.Load(), q.data, p.half)
-	return q
-}
-
 // widen sets dst to the values of src, whose length is a multiple of 16.
 func (f Half) widen(t *table, dst []float32, src []uint16) {
 	if f == F16 {
@@ -77,35 +67,5 @@ func widenBF16Generic(dst []float32, src []uint16) {
 func widenF16Generic(dst []float32, src []uint16) {
 	for i, v := range src {
 		dst[i] = F16.value(v)
-	}
-}
-
-// product computes panels p0..p0+panels of a product with b, and the epilogue seen from c.
-func (b *Panel) product(t *table, rows, p0, panels int, a []float32, lda int, c []float32, ldc int, ep Epilogue) {
-	if b.half == nil {
-		t.product(rows, panels, b.K, a, lda, b.data[p0*panelWidth*b.K:], b.K*panelWidth, c, ldc, ep)
-		return
-	}
-	wide, deep := 1, depth // panels and steps widened at once, within the first-level cache
-	if rows <= 3 {
-		wide, deep = unitPanels, depth/unitPanels
-	}
-	s := scratch(wide * deep * panelWidth)
-	defer release(s)
-	for k0 := 0; k0 < b.K || k0 == 0; k0 += deep {
-		kc := min(deep, b.K-k0)
-		for q := 0; q < panels; q += wide {
-			n := min(wide, panels-q)
-			for i := range n {
-				at := ((p0+q+i)*b.K + k0) * panelWidth
-				b.format.widen(t, (*s)[i*kc*panelWidth:][:kc*panelWidth], b.half[at:at+kc*panelWidth])
-			}
-			x, to := a[min(k0, len(a)):], c[q*panelWidth:]
-			if k0+kc == b.K {
-				t.last(rows, n, kc, x, lda, *s, kc*panelWidth, to, ldc, k0 > 0, ep.from(q*panelWidth, q*panelWidth))
-			} else {
-				t.gemm(rows, n, kc, x, lda, *s, kc*panelWidth, to, ldc, k0 > 0)
-			}
-		}
 	}
 }

@@ -65,6 +65,9 @@ func avx2Table() *table {
 	t.softmax = t.asmSoftmax(softmax_avx2)
 	t.transpose = asmTranspose(transpose_avx2)
 	t.widenF16, t.widenBF16 = asmWiden(widen_f16_avx2), asmWiden(widen_bf16_avx2)
+	t.widenCoded = asmCoded([codes]func(runs int, dst *float32, src *uint32){
+		Q4_0: widen_q4_0_avx2, Q4_1: widen_q4_1_avx2, Q8_0: widen_q8_0_avx2, Q4K: widen_q4k_avx2, Q5K: widen_q5k_avx2, Q6K: widen_q6k_avx2,
+	})
 	return t
 }
 
@@ -108,6 +111,7 @@ func avx512Table() *table {
 	t.softmax = t.asmSoftmax(softmax_avx512)
 	t.transpose = asmTranspose(transpose_avx2)
 	t.widenF16, t.widenBF16 = asmWiden(widen_f16_avx2), asmWiden(widen_bf16_avx2)
+	t.widenCoded = avx2Table().widenCoded
 	return t
 }
 

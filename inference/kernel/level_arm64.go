@@ -12,6 +12,9 @@ func neonTable() *table {
 	t.gemm, t.gemmLast, t.gemmRows = gemmNEON, gemmLastNEON, gemmRowsNEON
 	t.transpose = asmTranspose(transpose_neon)
 	t.widenF16, t.widenBF16 = asmWiden(widen_f16_neon), asmWiden(widen_bf16_neon)
+	t.widenCoded = asmCoded([codes]func(runs int, dst *float32, src *uint32){
+		Q4_0: widen_q4_0_neon, Q4_1: widen_q4_1_neon, Q8_0: widen_q8_0_neon, Q4K: widen_q4k_neon, Q5K: widen_q5k_neon, Q6K: widen_q6k_neon,
+	})
 	t.add, t.sub, t.mul, t.div = asm2(add_neon), asm2(sub_neon), asm2(mul_neon), asm2(div_neon)
 	t.scale, t.divide = asm1s(scale_neon), asm1s(divide_neon)
 	t.axpy, t.fma3 = asm2s(axpy_neon), asm3(fma3_neon)

@@ -125,6 +125,21 @@ func (s *sim) widen(format string) func(n int, dst *float32, src *uint16) {
 	}
 }
 
+// coded is a widening run by the simulator.
+func (s *sim) coded(c Code) func(runs int, dst *float32, src *uint32) {
+	return func(runs int, dst *float32, src *uint32) {
+		const from, to = 1 << 32, 2 << 32
+		m := &machine{regions: []region{
+			{from, unsafe.Slice(src, runs*c.words())},
+			{to, unsafe.Slice((*uint32)(unsafe.Pointer(dst)), runs*RunValues*panelWidth)},
+		}}
+		for _, v := range []int{runs, to, from} {
+			m.frame = binary.LittleEndian.AppendUint64(m.frame, uint64(v))
+		}
+		s.call("widen_"+codeNames[c]+"_avx2", m)
+	}
+}
+
 // table is a level whose every function is simulated.
 func (vm *sim) table(level Level, packed, strided *tileSet) *table {
 	v := string(level)
@@ -172,6 +187,11 @@ func (vm *sim) table(level Level, packed, strided *tileSet) *table {
 	t.softmax = t.asmSoftmax(func(n int, dst, a *float32, s float32) { vm.run("softmax_"+v, n, nil, []*float32{dst, a}, s) })
 	t.transpose = asmTranspose(vm.transpose)
 	t.widenF16, t.widenBF16 = asmWiden(vm.widen("f16")), asmWiden(vm.widen("bf16"))
+	var coded [codes]func(runs int, dst *float32, src *uint32)
+	for c := range codeNames {
+		coded[c] = vm.coded(c)
+	}
+	t.widenCoded = asmCoded(coded)
 	t.max = asmMax(func(n int, l *[16]float32, a *float32) { vm.run("max_"+v, n, l, []*float32{a}) })
 	return t
 }
@@ -217,6 +237,13 @@ func TestListingsComputeTheSameBits(t *testing.T) {
 		tb.widenBF16(got, half)
 		widenBF16Generic(want, half)
 		equal(t, fmt.Sprint(tb.level, " bfloat16"), got, want)
+		for c, name := range codeNames {
+			runs := randomRuns(r, c, 5)
+			got, want := make([]float32, 5*RunValues*panelWidth), make([]float32, 5*RunValues*panelWidth)
+			tb.widenCoded(c, got, runs)
+			c.widenGeneric(want, runs)
+			equal(t, fmt.Sprint(tb.level, " ", name), got, want)
+		}
 	}
 	for name := range s.program {
 		if _, ok := s.called.Load(name); !ok && !strings.HasPrefix(name, "peak_") { // computes nothing

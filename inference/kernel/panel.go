@@ -9,10 +9,12 @@ type Panel struct {
 	data   []float32
 	half   []uint16 // instead of data
 	format Half
+	coded  []uint32 // instead of data
+	code   Code
 }
 
 // Bytes is the memory the packed values take.
-func (p *Panel) Bytes() int { return 4*len(p.data) + 2*len(p.half) }
+func (p *Panel) Bytes() int { return 4*len(p.data) + 2*len(p.half) + 4*len(p.coded) }
 
 func panelsOf(n int) int { return (n + panelWidth - 1) / panelWidth }
 

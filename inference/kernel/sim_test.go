@@ -368,6 +368,9 @@ func (s *sim) compute(m *machine, in instruction, i int) uint32 {
 		return bits(0)
 	case "VPMOVZXWD":
 		return uint32(s.short(m, s.address(m, a[0])+int64(2*i)))
+	case "VPMOVSXBD":
+		at := s.address(m, a[0]) + int64(i)
+		return uint32(int32(int8(s.short(m, at&^1) >> (at & 1 * 8))))
 	case "VCVTPH2PS":
 		var wide [1]float32
 		widenF16Generic(wide[:], []uint16{s.short(m, s.address(m, a[0])+int64(2*i))})
@@ -444,6 +447,8 @@ func (s *sim) compute(m *machine, in instruction, i int) uint32 {
 		return bits(1) - bits(0)
 	case "VPSRAD":
 		return uint32(int32(bits(1)) >> a[0].n)
+	case "VPSRLD":
+		return bits(1) >> a[0].n
 	case "VPSLLD":
 		return bits(1) << a[0].n
 	case "VCMPPS":

@@ -39,7 +39,8 @@ type table struct {
 	// transpose sets dst (cols,rows; row stride ldd) to the transpose of src (rows,cols; row stride lds).
 	transpose func(dst []float32, ldd int, src []float32, lds, rows, cols int)
 
-	widenF16, widenBF16 func(dst []float32, src []uint16) // a multiple of 16 values
+	widenF16, widenBF16 func(dst []float32, src []uint16)          // a multiple of 16 values
+	widenCoded          func(c Code, dst []float32, runs []uint32) // whole runs of 16 columns
 
 	sum     func(x []float32) float32
 	dot     func(x, y []float32) float32
@@ -78,7 +79,7 @@ func genericTable() *table {
 		erf: unary(erf1), tanh: unary(tanh1), sigmoid: unary(sigmoid1), silu: unary(silu1), gelu: unary(gelu1), gelutanh: unary(geluTanh1),
 		silugrad: gradient(siluGrad1), gelugrad: gradient(geluGrad1), gelutanhgrad: gradient(geluTanhGrad1),
 		tanhgrad: gradient(tanhGrad1), sigmoidgrad: gradient(sigmoidGrad1), erfgrad: gradient(erfGrad1),
-		log: unary(log1), transpose: transposeGeneric, widenF16: widenF16Generic, widenBF16: widenBF16Generic,
+		log: unary(log1), transpose: transposeGeneric, widenF16: widenF16Generic, widenBF16: widenBF16Generic, widenCoded: Code.widenGeneric,
 		sum: sumGeneric, dot: dotGeneric, squares: squaresGeneric, max: maxGeneric,
 	}
 	t.softmax = t.softmaxParts

@@ -158,18 +158,45 @@ func (l *Loader) Linear(name string, in, out int) Linear {
 	return Linear{Name: name, W: l.weight(name+".weight", in, out), Bias: l.Tensor(name+".bias", out)}
 }
 
-// weight packs a matrix as its rows come from the file.
+// weight packs a matrix as its rows come from the file; what is stored in few bits stays so.
 func (l *Loader) weight(name string, in, out int) *op.Weight {
 	t := l.fits(name, []int{out, in})
 	if t == nil {
 		return nil
 	}
-	p, err := kernel.PackFrom(&l.store, in, out, func(lo int, dst []float32) error { return read(t, dst, lo*in) })
+	var p *kernel.Panel
+	var err error
+	if c, code, ok := t.Coder(); ok {
+		p, err = kernel.PackCoded(&l.store, code, in, out, func(lo int, dst kernel.Coded) error {
+			if err := c.ReadCoded(dst, lo); err != nil {
+				return err
+			}
+			return finite(t, code, dst)
+		})
+	} else {
+		p, err = kernel.PackFrom(&l.store, in, out, func(lo int, dst []float32) error { return read(t, dst, lo*in) })
+	}
 	t.Release()
 	if l.keep(err); l.err != nil {
 		return nil
 	}
 	return op.PackedWeight(p)
+}
+
+// finite refuses coded rows with a scale or a low that is not finite.
+func finite(t *weights.Tensor, code kernel.Code, x kernel.Coded) error {
+	exponent := uint32(0x7C00)
+	if code.Wide() {
+		exponent = 0x7F800000
+	}
+	for _, list := range [][]uint32{x.Scale, x.Low} {
+		for _, v := range list {
+			if v&exponent == exponent {
+				return fmt.Errorf("nn: %w: a scale of tensor %s is no finite number; use a checkpoint from before that happened, or convert it anew", ErrCheckpoint, t.Name)
+			}
+		}
+	}
+	return nil
 }
 
 // Norm reads NAME.weight and NAME.bias of a LayerNorm over n values.

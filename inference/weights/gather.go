@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"unsafe"
+
+	"vitrine/inference/kernel"
 )
 
 // Reader gives the values of a tensor that another format stores. ReadFloat32At fills dst with the values from number
@@ -12,6 +14,27 @@ import (
 type Reader interface {
 	ReadFloat32At(dst []float32, first int) error
 	Release()
+}
+
+// Coder is a Reader of a matrix whose values are stored in few bits: where Code says so, ReadCoded fills dst with whole rows from row first on, and the
+// values of the code are those of ReadFloat32At bit for bit.
+type Coder interface {
+	Code() (kernel.Code, bool)
+	ReadCoded(dst kernel.Coded, first int) error
+}
+
+// Coder gives the tensor's storage in few bits, if it has one.
+func (t *Tensor) Coder() (Coder, kernel.Code, bool) {
+	f, ok := t.src.(*foreign)
+	if !ok {
+		return nil, 0, false
+	}
+	c, ok := f.values.(Coder)
+	if !ok {
+		return nil, 0, false
+	}
+	code, ok := c.Code()
+	return c, code, ok
 }
 
 // Foreign is a tensor of another format.

@@ -37,6 +37,7 @@ func Files() map[string]string {
 		if v == avx2 {
 			w.transpose()
 			w.widen()
+			w.coded()
 		}
 		out[v.name+"_amd64.s"] = w.file()
 		decls = append(decls, w.decls...)
