@@ -56,7 +56,7 @@ type navItem struct{ id, icon, url string }
 
 var navigation = []navGroup{
 	{"work", []navItem{{"dashboard", "home", "/"}, {"playground", "play", "/playground"}, {"predictions", "list", "/predictions"}}},
-	{"assurance", []navItem{{"audit", "log", "/audit"}, {"exports", "down", "/exports"}, {"policies", "shield", "/policies"}}},
+	{"assurance", []navItem{{"audit", "log", "/audit"}, {"reports", "file", "/reports"}, {"exports", "down", "/exports"}, {"policies", "shield", "/policies"}}},
 	{"system", []navItem{{"models", "box", "/models"}, {"help", "help", "/help"}}},
 }
 

@@ -1,6 +1,6 @@
 // Package report carries a log out: as JSON lines, as a spreadsheet, as an evidence
-// pack that proves itself offline, and as a language-neutral report model that a
-// renderer turns into a page for people. VerifyPack is the other end: it checks a
+// pack that proves itself offline, and as a language-neutral report model
+// (Document) that renderers turn into pages and PDFs for people. VerifyPack is the other end: it checks a
 // pack without server, database or network.
 //
 // A pack is a small static log: the signed checkpoint, the entries of one range of

@@ -41,6 +41,7 @@ const (
 	fileRootProof   = "root/entry.tlog-proof"
 	folderKeys      = "keys/succession/"
 	fileReport      = "report.html"
+	filePrint       = "report.pdf"
 	fileVerify      = "VERIFY.md"
 	folderPolicies  = "policies/"
 	folderModels    = "models/"

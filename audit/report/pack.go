@@ -57,7 +57,9 @@ type PackOptions struct {
 	// Continues are sizes of earlier packs: this one then ties itself to them.
 	Continues []int64
 	// Render writes report.html; nil leaves it out.
-	Render   Renderer
+	Render Renderer
+	// Print writes report.pdf; nil leaves it out.
+	Print    Renderer
 	Progress Progress
 }
 
@@ -459,12 +461,18 @@ func cardName(m audit.Model) string {
 }
 
 func (s *packer) page() error {
-	if s.o.Render != nil {
+	for _, x := range []struct {
+		path   string
+		render Renderer
+	}{{fileReport, s.o.Render}, {filePrint, s.o.Print}} {
+		if x.render == nil {
+			continue
+		}
 		var page bytes.Buffer
-		if err := s.o.Render(&page, s.r); err != nil {
+		if err := x.render(&page, s.r); err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
-		if err := s.file(fileReport, page.Bytes()); err != nil {
+		if err := s.file(x.path, page.Bytes()); err != nil {
 			return err
 		}
 	}

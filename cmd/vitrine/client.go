@@ -121,7 +121,7 @@ func (t *target) open(ctx context.Context) (*client, error) {
 
 // openApp opens a data folder with everything wired.
 func openApp(ctx context.Context, c app.Config, log *slog.Logger) (*app.App, error) {
-	c.Logger, c.Render = log, views.WriteReport
+	c.Logger, c.Render, c.Print = log, views.WriteReport, views.PrintReport
 	a, err := app.New(ctx, c)
 	for _, known := range []struct {
 		err  error

@@ -84,6 +84,7 @@ var only = map[string]func(from string) bool{
 	"github.com/casbin/casbin/v2": func(p string) bool { return p == "vitrine/policy" },
 	"gorm.io":                     func(p string) bool { return store(p) || under(p, "vitrine/web/db", "vitrine/web/job") },
 	"github.com/riverqueue":       func(p string) bool { return under(p, "vitrine/web/job", "vitrine/web/db") },
+	"github.com/signintech":       func(p string) bool { return p == "vitrine/views/pdf" },
 	"github.com/chromedp":         func(p string) bool { return false },
 }
 

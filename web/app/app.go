@@ -42,6 +42,8 @@ type Config struct {
 	Now         func() time.Time
 	// Render draws report.html of an evidence pack; nil leaves it out.
 	Render Renderer
+	// Print draws report.pdf of an evidence pack; nil leaves it out.
+	Print Renderer
 	// OneShot is for commands that end soon: no job queue and no checks in the
 	// background; exports of any size are made at once.
 	OneShot bool

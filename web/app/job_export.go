@@ -175,7 +175,7 @@ func (a *App) writeEntries(ctx context.Context, w io.Writer, row *store.Export, 
 func (a *App) writePack(ctx context.Context, w io.Writer, row *store.Export, j exportJob, progress report.Progress) error {
 	o := report.PackOptions{
 		First: j.First, Last: j.Last, From: j.Query.After, To: j.Query.Until, Created: a.now(), Lang: row.Language,
-		Policy: a.packedPolicy, Card: a.packedCard, Render: a.config.Render, Progress: progress, Root: a.packedRoot, Trust: a.config.Trust,
+		Policy: a.packedPolicy, Card: a.packedCard, Render: a.config.Render, Print: a.config.Print, Progress: progress, Root: a.packedRoot, Trust: a.config.Trust,
 	}
 	var err error
 	if o.Successions, err = a.log.Successions(ctx); err != nil {
