@@ -44,7 +44,7 @@ type Context struct {
 	Purpose   string `json:"purpose"`
 	DataClass string `json:"data_class"`
 	Method    string `json:"method,omitempty"` // explanation method, with action explain
-	Auth      string `json:"auth,omitempty"`   // password, demo-link, api-key, local-file
+	Auth      string `json:"auth,omitempty"`   // one of Auths
 }
 
 // Request is one question. Its JSON form is what an evidence pack keeps to

@@ -36,7 +36,7 @@ var Purposes = []string{
 var DataClasses = []string{"public", ClassDefault, "personal", "special"}
 
 // Auths are the ways to authenticate that conditions can name.
-var Auths = []string{"password", "demo-link", "api-key", "local-file"}
+var Auths = []string{"password", "demo-link", "api-key", "local-file", "password-code", "oidc"}
 
 // CheckPurpose returns the purpose to record for p: p itself, or "unspecified"
 // for an empty p. ErrUnknownPurpose names the known ones.

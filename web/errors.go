@@ -69,6 +69,8 @@ var kinds = []kind{
 	{app.ErrSession, "not_signed_in", http.StatusUnauthorized, true},
 	{app.ErrSignIn, "sign_in_failed", http.StatusUnauthorized, true},
 	{app.ErrCode, "code_wrong", http.StatusUnauthorized, true},
+	{app.ErrNoRole, "no_role", http.StatusForbidden, true},
+	{app.ErrProvider, "provider_unavailable", http.StatusBadGateway, false},
 	{app.ErrProof, "proof_required", http.StatusForbidden, true},
 	{app.ErrSlowDown, "slow_down", http.StatusTooManyRequests, true},
 	{app.ErrSetup, "setup_link_invalid", http.StatusForbidden, true},

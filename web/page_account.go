@@ -232,6 +232,10 @@ func (c *Context) refusedSignIn(err error) (key string, wait int) {
 		return "code-wrong", 0
 	case errors.Is(err, app.ErrSignIn), errors.Is(err, app.ErrInput):
 		return "wrong", 0
+	case errors.Is(err, app.ErrNoRole):
+		return "no-role", 0
+	case errors.Is(err, app.ErrProvider):
+		return "provider-down", 0
 	case errors.Is(err, app.ErrSlowDown):
 		if n, e := strconv.Atoi(seconds.FindString(app.Hint(err))); e == nil {
 			wait = n

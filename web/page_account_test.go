@@ -29,11 +29,16 @@ type installation struct {
 	moved atomic.Int64
 }
 
-func install(t *testing.T) *installation {
+func install(t *testing.T, set ...func(*app.Config)) *installation {
 	t.Helper()
 	ctx := context.Background()
-	n := &installation{t: t}
-	a, err := app.New(ctx, app.Config{Data: t.TempDir(), Now: n.now})
+	srv := httptest.NewUnstartedServer(nil)
+	n := &installation{t: t, base: "http://" + srv.Listener.Addr().String()}
+	config := app.Config{Data: t.TempDir(), Now: n.now, URL: n.base}
+	for _, f := range set {
+		f(&config)
+	}
+	a, err := app.New(ctx, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,9 +51,9 @@ func install(t *testing.T) *installation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(s.Handler())
+	n.app, srv.Config.Handler = a, s.Handler()
+	srv.Start()
 	t.Cleanup(srv.Close)
-	n.app, n.base = a, srv.URL
 	return n
 }
 
@@ -136,8 +141,8 @@ func TestAuthenticator(t *testing.T) {
 	}
 	w = n.browser()
 	adaSignsIn(w)
-	if _, doc := w.post("/signin/code", url.Values{"code": {strings.ToLower(recovery[7])}, "next": {"/audit"}}); doc.Url.Path != "/audit" {
-		t.Errorf("a recovery code ends on %s", doc.Url.Path)
+	if status, doc := w.post("/signin/code", url.Values{"code": {strings.ToLower(recovery[7])}, "next": {"/audit"}}); status != 200 || doc.Url.Path != "/audit" {
+		t.Errorf("a recovery code ends with status %d on %s", status, doc.Url.Path)
 	}
 	if _, doc := w.get("/account"); !strings.Contains(clean(doc.Selection), "9 recovery codes") {
 		t.Errorf("%.400s", clean(doc.Find("main")))

@@ -28,7 +28,7 @@ func signInForm(c *Context) error {
 	if c.Caller.ID != "" {
 		return c.Redirect(http.StatusSeeOther, "/")
 	}
-	m := views.SignIn{Shell: c.shell(""), Next: localPath(c.QueryParam("next")), Demo: c.server.cfg.Demo}
+	m := views.SignIn{Shell: c.shell(""), Next: localPath(c.QueryParam("next")), Demo: c.server.cfg.Demo, Provider: c.App.Provider()}
 	if c.QueryParam("next") != "" {
 		m.Error = "required"
 	}
@@ -57,14 +57,20 @@ func (c *Context) signInAgain(err error, m views.SignIn) error {
 	if m.Error, m.Wait = c.refusedSignIn(err); m.Error == "" {
 		return err
 	}
-	m.Shell, m.Demo = c.shell(""), c.server.cfg.Demo
+	m.Shell, m.Demo, m.Provider = c.shell(""), c.server.cfg.Demo, c.App.Provider()
+	m.Shell.URL = "/signin"
 	return c.Page(signInStatus(err), views.SignInPage(m))
 }
 
 // signInStatus is 401, also for a name that could not be one: how it was wrong is not told.
 func signInStatus(err error) int {
-	if errors.Is(err, app.ErrSlowDown) {
+	switch {
+	case errors.Is(err, app.ErrSlowDown):
 		return http.StatusTooManyRequests
+	case errors.Is(err, app.ErrNoRole):
+		return http.StatusForbidden
+	case errors.Is(err, app.ErrProvider):
+		return http.StatusBadGateway
 	}
 	return http.StatusUnauthorized
 }

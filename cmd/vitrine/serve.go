@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"vitrine/audit"
+	"vitrine/policy/identity/oidc"
 	"vitrine/web"
 	"vitrine/web/app"
 )
@@ -21,7 +22,7 @@ func init() {
 }
 
 func serve(ctx context.Context, e *env, args []string) error {
-	fs := flags(e, "serve", "[--addr HOST:PORT] [--data DIR] [--database postgres://…] [--url https://…] [--tls-cert F --tls-key F] [--trusted-proxy CIDR] [--root-key F] [--trust F [--witness NAME]]")
+	fs := flags(e, "serve", "[--addr HOST:PORT] [--data DIR] [--database postgres://…] [--url https://…] [--tls-cert F --tls-key F] [--trusted-proxy CIDR] [--root-key F] [--oidc F] [--trust F [--witness NAME]]")
 	var (
 		addr      = fs.String("addr", "127.0.0.1:8080", "`address` to listen on")
 		data      = fs.String("data", "", "data `folder` (default: the user's data folder)")
@@ -30,6 +31,7 @@ func serve(ctx context.Context, e *env, args []string) error {
 		cert      = fs.String("tls-cert", "", "certificate `file`")
 		certKey   = fs.String("tls-key", "", "private key `file` of the certificate")
 		rootKey   = fs.String("root-key", "", "`file` of the root key (default: DIR/keys/root.key)")
+		provider  = fs.String("oidc", "", "`file` that describes the identity provider people may sign in through")
 		restored  = fs.Bool("accept-restore", false, "go on with a database older than the last signed checkpoint; the loss becomes a log entry")
 		trust     = fs.String("trust", "", "`file` of a trust policy (C2SP tlog-policy): its witnesses with an address cosign the root log")
 		name      = fs.String("witness", "", "be a witness of this `name`, at URL/witness, for the logs of --trust")
@@ -49,6 +51,10 @@ func serve(ctx context.Context, e *env, args []string) error {
 		return usagef("--tls-cert and --tls-key belong together")
 	}
 	policy, err := trustFile(*trust)
+	if err != nil {
+		return err
+	}
+	signIn, err := providerFile(*provider)
 	if err != nil {
 		return err
 	}
@@ -82,7 +88,7 @@ func serve(ctx context.Context, e *env, args []string) error {
 	if base == "" {
 		base = "http://" + l.Addr().String()
 	}
-	a, err := openApp(ctx, app.Config{Data: dir, Database: *database, URL: base, RootKey: *rootKey, Threads: *threads, AcceptRestore: *restored, Trust: policy, WitnessName: *name}, log)
+	a, err := openApp(ctx, app.Config{Data: dir, Database: *database, URL: base, RootKey: *rootKey, Threads: *threads, AcceptRestore: *restored, Trust: policy, WitnessName: *name, OIDC: signIn}, log)
 	if err != nil {
 		return err
 	}
@@ -126,6 +132,23 @@ func trustFile(path string) ([]byte, error) {
 		return nil, &withHint{err, "its form is that of c2sp.org/tlog-policy"}
 	}
 	return data, nil
+}
+
+// providerFile reads the description of an identity provider; nil without a name.
+func providerFile(path string) (*oidc.Config, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("the identity provider: %w", err)
+	}
+	defer f.Close()
+	c, err := oidc.ReadConfig(f)
+	if err != nil {
+		return nil, &withHint{err, `its form is {"name": "…", "issuer": "https://…", "client_id": "…", "client_secret_file": "…", "roles": {"GROUP": ["analyst"]}}`}
+	}
+	return c, nil
 }
 
 func listen(addr string) (net.Listener, error) {

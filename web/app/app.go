@@ -20,6 +20,7 @@ import (
 	"vitrine/audit/witness"
 	"vitrine/policy"
 	"vitrine/policy/identity"
+	"vitrine/policy/identity/oidc"
 	"vitrine/policy/privacy"
 	policystore "vitrine/policy/store"
 	"vitrine/web/db"
@@ -51,6 +52,7 @@ type Config struct {
 	// that this installation cosigns as a witness where WitnessName names it as one.
 	Trust       []byte
 	WitnessName string
+	OIDC        *oidc.Config // the identity provider that people may sign in through; nil = none
 	// AcceptRestore lets a log go on whose database was put back from an older backup;
 	// the loss becomes an entry.
 	AcceptRestore bool
@@ -66,6 +68,7 @@ type App struct {
 	vault     *privacy.Vault
 	policies  *policystore.Policies
 	people    *identity.Service
+	provider  *oidc.Provider // nil where people sign in by password only
 	log       *auditstore.Log
 	root      *auditstore.Log  // of the heads of log
 	trust     *audit.Trust     // nil without one
@@ -159,6 +162,9 @@ func (a *App) openStores(ctx context.Context) (err error) {
 		return err
 	}
 	a.people = identity.New(policystore.NewAccounts(a.db), a.config.Now)
+	if a.config.OIDC != nil {
+		a.provider = oidc.New(*a.config.OIDC, a.config.URL+"/signin/oidc/callback")
+	}
 	if err := a.registerShipped(ctx); err != nil {
 		return err
 	}

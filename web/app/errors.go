@@ -33,6 +33,8 @@ var (
 	ErrPassword       = errors.New("password refused")
 	ErrCodeDue        = errors.New("a one-time code is due")
 	ErrCode           = errors.New("one-time code is wrong")
+	ErrNoRole         = errors.New("no role here")
+	ErrProvider       = errors.New("identity provider not usable")
 	ErrProof          = errors.New("prove who you are again")
 	ErrInputNotKept   = errors.New("the input was not kept")
 )

@@ -32,7 +32,7 @@ func (a *App) SignInCode(ctx context.Context, pending, code, address string) (to
 	}
 	kind, err := a.checkFactor(ctx, u.ID, code, address)
 	if errors.Is(err, ErrCode) {
-		if err := a.signInFailed(ctx, u.Name, address, identity.AuthFactor); err != nil {
+		if err := a.signInFailed(ctx, u.Name, address, identity.AuthFactor, "wrong-code"); err != nil {
 			return "", c, err
 		}
 	}

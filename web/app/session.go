@@ -21,6 +21,8 @@ func identityError(err error) error {
 		return fail(ErrSignIn, "check both and try again", "nobody signed in")
 	case errors.Is(err, identity.ErrCode):
 		return fail(ErrCode, "wait for the next code of the app, or use a recovery code", "it is wrong, was used, or is too old")
+	case errors.Is(err, identity.ErrNoRole):
+		return fail(ErrNoRole, "ask whoever manages your groups there", "the identity provider knows you, but none of your groups has a role here")
 	case errors.Is(err, identity.ErrBusy):
 		return fail(ErrBusy, "try again in a moment", "many people sign in at once")
 	case errors.Is(err, identity.ErrSession):
@@ -51,7 +53,7 @@ func identityError(err error) error {
 func (a *App) SignIn(ctx context.Context, name, password, address string) (token string, c identity.Caller, err error) {
 	u, err := a.people.Authenticate(ctx, a.workspace, name, password, address)
 	if errors.Is(err, identity.ErrCredentials) {
-		if err := a.signInFailed(ctx, name, address, identity.AuthPassword); err != nil {
+		if err := a.signInFailed(ctx, name, address, identity.AuthPassword, "wrong-credentials"); err != nil {
 			return "", c, err
 		}
 	}
@@ -75,7 +77,7 @@ func (a *App) SignIn(ctx context.Context, name, password, address string) (token
 func (a *App) SignInDemo(ctx context.Context, linkToken, address string) (token string, c identity.Caller, err error) {
 	u, err := a.people.DemoUser(ctx, linkToken, address)
 	if errors.Is(err, identity.ErrCredentials) {
-		if err := a.signInFailed(ctx, "", address, identity.AuthDemoLink); err != nil {
+		if err := a.signInFailed(ctx, "", address, identity.AuthDemoLink, "wrong-credentials"); err != nil {
 			return "", c, err
 		}
 	}
@@ -85,7 +87,7 @@ func (a *App) SignInDemo(ctx context.Context, linkToken, address string) (token 
 	return a.openSession(ctx, u, identity.AuthDemoLink, address)
 }
 
-func (a *App) signInFailed(ctx context.Context, name, address, auth string) error {
+func (a *App) signInFailed(ctx context.Context, name, address, auth, reason string) error {
 	id := ulid.Make().String()
 	own, err := a.ownKey(ctx, subjectSignIn)
 	if err != nil {
@@ -95,7 +97,7 @@ func (a *App) signInFailed(ctx context.Context, name, address, auth string) erro
 	if err != nil {
 		return err
 	}
-	e := audit.Event{ID: id, Code: "SESSION.OPENED.FAILED", Actor: "anonymous", Auth: auth, Reason: "wrong-credentials",
+	e := audit.Event{ID: id, Code: "SESSION.OPENED.FAILED", Actor: "anonymous", Auth: auth, Reason: reason,
 		Commitments: map[string]string{"address": audit.Commit(key, "address", []byte(address))}}
 	if name != "" {
 		e.Commitments["account"] = audit.Commit(key, "account", []byte(name))
