@@ -13,4 +13,6 @@ func init() {
 		Commitments: []string{"input", "subject"}, Codes: codes})
 	register(Kind{Code: "EXPLANATION.MADE.FAILED", Class: Strict, Decided: true, Sample: sample,
 		Commitments: []string{"input", "subject"}, Codes: append([]string{"stage"}, codes...)})
+	register(Kind{Code: "EXPLANATION.REPLAYED.OK", Class: Strict, Decided: true, Sample: sample,
+		Codes: []string{"method", "method_version", "prediction", "result", "because"}, Numbers: []string{"differences"}})
 }

@@ -86,6 +86,7 @@ type App struct {
 	background sync.WaitGroup
 	closing    sync.Once
 	exporting  sync.Map // export id → context.CancelFunc
+	working    sync.Map // task id → context.CancelFunc
 }
 
 // maxWaiting is how many requests may wait for the model before further ones are
@@ -131,7 +132,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	}
 	var background context.Context
 	background, a.stop = context.WithCancel(context.WithoutCancel(ctx))
-	if a.queue, err = job.Start(background, a.db, a, 1); err != nil {
+	if a.queue, err = job.Start(background, a.db, a, 2); err != nil {
 		return err
 	}
 	a.background.Go(func() { a.check(background) })
@@ -168,7 +169,7 @@ func (a *App) openStores(ctx context.Context) (err error) {
 	if err := a.registerShipped(ctx); err != nil {
 		return err
 	}
-	return a.interrupted(ctx)
+	return errors.Join(a.interrupted(ctx), a.abandoned(ctx))
 }
 
 func (a *App) keysDir() string { return filepath.Join(a.db.Dir(), "keys") }

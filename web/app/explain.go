@@ -23,21 +23,35 @@ import (
 // Errors: [*Denied]; ErrNotFound; ErrUnknownMethod, ErrParam, ErrUnsuitable,
 // ErrUnknownLabel; ErrInputNotKept; ErrBusy; the context's.
 func (a *App) Explain(ctx context.Context, c identity.Caller, predictionID string, r ExplainRequest) (*ExplanationView, error) {
+	return a.explainStored(ctx, c, predictionID, r, nil)
+}
+
+// beginExplain asks for both permissions and opens the input.
+func (a *App) beginExplain(ctx context.Context, c identity.Caller, predictionID string, r *ExplainRequest) (*run, *store.Prediction, error) {
 	row, _, err := a.readable(ctx, c, predictionID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	m, err := a.store.ModelByName(ctx, a.workspace, row.ModelName, row.ModelVersion)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	w := &run{caller: c, request: requestID(r.RequestID), row: m, context: policy.Context{Purpose: row.Purpose, DataClass: row.DataClass}}
-	if err := a.mayExplain(ctx, w, &r, row.ID); err != nil {
+	if err := a.mayExplain(ctx, w, r, row.ID); err != nil {
+		return nil, nil, err
+	}
+	w.input, err = a.storedInput(ctx, row)
+	return w, row, err
+}
+
+// explainStored is Explain; meter, of a job, is told the runs of the model.
+func (a *App) explainStored(ctx context.Context, c identity.Caller, predictionID string, r ExplainRequest, meter *meter) (*ExplanationView, error) {
+	w, row, err := a.beginExplain(ctx, c, predictionID, &r)
+	if err != nil {
 		return nil, err
 	}
-	if w.input, err = a.storedInput(ctx, row); err != nil {
-		return nil, err
-	}
+	w.meter = meter
+	m := w.row
 	model, err := a.model(m)
 	if err != nil {
 		return nil, a.notExplained(ctx, w, row.ID, r.Method, "load", err)
