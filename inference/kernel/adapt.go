@@ -195,3 +195,20 @@ func asmCoded(list [codes]func(runs int, dst *float32, src *uint32)) func(c Code
 
 // asmRuns is how many runs one call widens: a few microseconds.
 const asmRuns = 64
+
+// asmCodedRow dispatches on the code and takes two panels a call; a last one alone is computed twice.
+func asmCodedRow(list [codes]func(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32)) func(b *Panel, p0, panels int, a, c []float32) {
+	return func(b *Panel, p0, panels int, a, c []float32) {
+		runs, per := b.K/RunValues, b.K/RunValues*b.code.words()
+		_, _, _ = a[b.K-1], c[panels*panelWidth-1], b.coded[(p0+panels)*per-1]
+		s := scratch(codePlaces * 2 * panelWidth)
+		defer release(s)
+		for p := 0; p < panels; p += 2 {
+			q := min(p+1, panels-1)
+			list[b.code](runs, &a[0], &b.coded[(p0+p)*per], &b.coded[(p0+q)*per], &c[p*panelWidth], &c[q*panelWidth], &(*s)[0])
+		}
+	}
+}
+
+// codePlaces is how many scales a word of nibbles needs for each column.
+const codePlaces = 7

@@ -209,6 +209,24 @@ func widen_q5k_avx2(runs int, dst *float32, src *uint32)
 func widen_q6k_avx2(runs int, dst *float32, src *uint32)
 
 //go:noescape
+func row_q4_0_avx2(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32)
+
+//go:noescape
+func row_q4_1_avx2(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32)
+
+//go:noescape
+func row_q8_0_avx2(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32)
+
+//go:noescape
+func row_q4k_avx2(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32)
+
+//go:noescape
+func row_q5k_avx2(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32)
+
+//go:noescape
+func row_q6k_avx2(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32)
+
+//go:noescape
 func gemm_avx512_1x1(k int, a *float32, lda int, b *float32, bs int, c *float32, ldc int, flags int, ahead uintptr, step int, bias, residual *float32, tiles int)
 
 //go:noescape

@@ -162,3 +162,21 @@ func widen_q5k_neon(runs int, dst *float32, src *uint32)
 
 //go:noescape
 func widen_q6k_neon(runs int, dst *float32, src *uint32)
+
+//go:noescape
+func row_q4_0_neon(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32)
+
+//go:noescape
+func row_q4_1_neon(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32)
+
+//go:noescape
+func row_q8_0_neon(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32)
+
+//go:noescape
+func row_q4k_neon(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32)
+
+//go:noescape
+func row_q5k_neon(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32)
+
+//go:noescape
+func row_q6k_neon(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32)

@@ -60,6 +60,9 @@ func TestNoAccessOutsideTheOperands(t *testing.T) {
 					words := unsafe.Slice((*uint32)(unsafe.Pointer(&runs[0])), len(runs))
 					copy(words, randomRuns(r, c, 3))
 					tb.widenCoded(c, g(3*RunValues*panelWidth), words)
+					if tb.codedRow != nil {
+						tb.codedRow(&Panel{K: RunValues, N: 3 * panelWidth, code: c, coded: words}, 0, 3, g(RunValues), g(3*panelWidth))
+					}
 				}
 				for m := 1; m < 14; m++ {
 					for _, n := range []int{1, 15, 16, 17, 63, 64, 70} {

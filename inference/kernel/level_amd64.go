@@ -68,6 +68,9 @@ func avx2Table() *table {
 	t.widenCoded = asmCoded([codes]func(runs int, dst *float32, src *uint32){
 		Q4_0: widen_q4_0_avx2, Q4_1: widen_q4_1_avx2, Q8_0: widen_q8_0_avx2, Q4K: widen_q4k_avx2, Q5K: widen_q5k_avx2, Q6K: widen_q6k_avx2,
 	})
+	t.codedRow = asmCodedRow([codes]func(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32){
+		Q4_0: row_q4_0_avx2, Q4_1: row_q4_1_avx2, Q8_0: row_q8_0_avx2, Q4K: row_q4k_avx2, Q5K: row_q5k_avx2, Q6K: row_q6k_avx2,
+	})
 	return t
 }
 
@@ -111,7 +114,7 @@ func avx512Table() *table {
 	t.softmax = t.asmSoftmax(softmax_avx512)
 	t.transpose = asmTranspose(transpose_avx2)
 	t.widenF16, t.widenBF16 = asmWiden(widen_f16_avx2), asmWiden(widen_bf16_avx2)
-	t.widenCoded = avx2Table().widenCoded
+	t.widenCoded, t.codedRow = avx2Table().widenCoded, avx2Table().codedRow
 	return t
 }
 

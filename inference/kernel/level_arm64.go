@@ -15,6 +15,9 @@ func neonTable() *table {
 	t.widenCoded = asmCoded([codes]func(runs int, dst *float32, src *uint32){
 		Q4_0: widen_q4_0_neon, Q4_1: widen_q4_1_neon, Q8_0: widen_q8_0_neon, Q4K: widen_q4k_neon, Q5K: widen_q5k_neon, Q6K: widen_q6k_neon,
 	})
+	t.codedRow = asmCodedRow([codes]func(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32){
+		Q4_0: row_q4_0_neon, Q4_1: row_q4_1_neon, Q8_0: row_q8_0_neon, Q4K: row_q4k_neon, Q5K: row_q5k_neon, Q6K: row_q6k_neon,
+	})
 	t.add, t.sub, t.mul, t.div = asm2(add_neon), asm2(sub_neon), asm2(mul_neon), asm2(div_neon)
 	t.scale, t.divide = asm1s(scale_neon), asm1s(divide_neon)
 	t.axpy, t.fma3 = asm2s(axpy_neon), asm3(fma3_neon)

@@ -140,6 +140,27 @@ func (s *sim) coded(c Code) func(runs int, dst *float32, src *uint32) {
 	}
 }
 
+// codedRow is a row's product run by the simulator.
+func (s *sim) codedRow(c Code) func(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32) {
+	return func(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32) {
+		m := &machine{}
+		m.frame = binary.LittleEndian.AppendUint64(m.frame, uint64(runs))
+		add := func(mem []uint32) {
+			base := int64(len(m.regions)+1) << 32
+			m.regions = append(m.regions, region{base, mem})
+			m.frame = binary.LittleEndian.AppendUint64(m.frame, uint64(base))
+		}
+		floats := func(p *float32, n int) { add(unsafe.Slice((*uint32)(unsafe.Pointer(p)), n)) }
+		floats(a, runs*RunValues)
+		add(unsafe.Slice(b0, runs*c.words()))
+		add(unsafe.Slice(b1, runs*c.words()))
+		floats(c0, panelWidth)
+		floats(c1, panelWidth)
+		floats(table, codePlaces*2*panelWidth)
+		s.call("row_"+codeNames[c]+"_avx2", m)
+	}
+}
+
 // table is a level whose every function is simulated.
 func (vm *sim) table(level Level, packed, strided *tileSet) *table {
 	v := string(level)
@@ -188,10 +209,11 @@ func (vm *sim) table(level Level, packed, strided *tileSet) *table {
 	t.transpose = asmTranspose(vm.transpose)
 	t.widenF16, t.widenBF16 = asmWiden(vm.widen("f16")), asmWiden(vm.widen("bf16"))
 	var coded [codes]func(runs int, dst *float32, src *uint32)
+	var row [codes]func(runs int, a *float32, b0, b1 *uint32, c0, c1, table *float32)
 	for c := range codeNames {
-		coded[c] = vm.coded(c)
+		coded[c], row[c] = vm.coded(c), vm.codedRow(c)
 	}
-	t.widenCoded = asmCoded(coded)
+	t.widenCoded, t.codedRow = asmCoded(coded), asmCodedRow(row)
 	t.max = asmMax(func(n int, l *[16]float32, a *float32) { vm.run("max_"+v, n, l, []*float32{a}) })
 	return t
 }
@@ -243,6 +265,13 @@ func TestListingsComputeTheSameBits(t *testing.T) {
 			tb.widenCoded(c, got, runs)
 			c.widenGeneric(want, runs)
 			equal(t, fmt.Sprint(tb.level, " ", name), got, want)
+			const panels = 3
+			p := &Panel{K: 2 * RunValues, N: panels * panelWidth, code: c, coded: randomRuns(r, c, 2*panels)}
+			a := awkward(r, p.K)
+			got, want = make([]float32, p.N), make([]float32, p.N)
+			tb.codedRow(p, 0, panels, a, got)
+			gemmExact(1, panels, p.K, a, p.K, p.Widened().data, p.K*panelWidth, want, p.N, false)
+			equal(t, fmt.Sprint(tb.level, " row with ", name), got, want)
 		}
 	}
 	for name := range s.program {

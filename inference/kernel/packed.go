@@ -31,6 +31,11 @@ func (b *Panel) product(t *table, rows, p0, panels int, a []float32, lda int, c 
 		t.product(rows, panels, b.K, a, lda, b.data[p0*panelWidth*b.K:], b.K*panelWidth, c, ldc, ep)
 		return
 	}
+	if rows == 1 && b.coded != nil && t.codedRow != nil && b.K > 0 {
+		t.codedRow(b, p0, panels, a[:b.K], c[:panels*panelWidth])
+		t.finish(1, panels*panelWidth, c, ldc, ep)
+		return
+	}
 	wide, deep := 1, depth // panels and steps widened at once, within the first-level cache
 	if rows <= 3 {
 		wide, deep = unitPanels, depth/unitPanels

@@ -427,6 +427,8 @@ func (s *sim) compute(m *machine, in instruction, i int) uint32 {
 		return bits(0)
 	case "VFMADD231PS":
 		return out(FMA(f(1), f(0), f(d)))
+	case "VFMADD132PS":
+		return out(FMA(f(d), f(0), f(1)))
 	case "VFMADD213PS":
 		return out(FMA(f(1), f(d), f(0)))
 	case "VFMSUB213PS":

@@ -41,6 +41,8 @@ type table struct {
 
 	widenF16, widenBF16 func(dst []float32, src []uint16)          // a multiple of 16 values
 	widenCoded          func(c Code, dst []float32, runs []uint32) // whole runs of 16 columns
+	// codedRow sets c to the chains of one row over whole coded panels of b. Where it is nil, they are widened first.
+	codedRow func(b *Panel, p0, panels int, a, c []float32)
 
 	sum     func(x []float32) float32
 	dot     func(x, y []float32) float32

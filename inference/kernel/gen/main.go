@@ -38,6 +38,7 @@ func Files() map[string]string {
 			w.transpose()
 			w.widen()
 			w.coded()
+			w.codedRow()
 		}
 		out[v.name+"_amd64.s"] = w.file()
 		decls = append(decls, w.decls...)

@@ -44,8 +44,8 @@ func (w *arm) coded() {
 
 // every sets all lanes of a register.
 func (w *arm) every(r int, bits uint32) {
-	w.op("MOVD $%d, R4", bits)
-	w.op("VDUP R4, V%d.S4", r)
+	w.op("MOVD $%d, R8", bits)
+	w.op("VDUP R8, V%d.S4", r)
 }
 
 // codeScale loads scale or low i of four columns.
