@@ -55,7 +55,7 @@ type navGroup struct {
 type navItem struct{ id, icon, url string }
 
 var navigation = []navGroup{
-	{"work", []navItem{{"dashboard", "home", "/"}, {"playground", "play", "/playground"}, {"predictions", "list", "/predictions"}}},
+	{"work", []navItem{{"dashboard", "home", "/"}, {"playground", "play", "/playground"}, {"predictions", "list", "/predictions"}, {"reviews", "users", "/reviews"}}},
 	{"assurance", []navItem{{"audit", "log", "/audit"}, {"reports", "file", "/reports"}, {"exports", "down", "/exports"}, {"policies", "shield", "/policies"}}},
 	{"system", []navItem{{"models", "box", "/models"}, {"help", "help", "/help"}}},
 }

@@ -41,6 +41,9 @@ func modelPage(c *Context) error {
 	for _, f := range x.Files {
 		m.Files = append(m.Files, views.File{Name: f.Path, Size: f.Size, SHA256: f.SHA256})
 	}
+	if m.Stop, err = c.stop(x); err != nil {
+		return err
+	}
 	return c.Page(http.StatusOK, views.ModelPage(m))
 }
 

@@ -59,6 +59,9 @@ func (c *Context) prediction(id, explanation string, form url.Values) (views.Pre
 	if err := c.withExplanation(&m, v, explanation); err != nil {
 		return m, err
 	}
+	for i := range v.Reviews {
+		m.Reviews = append(m.Reviews, c.review(&v.Reviews[i]))
+	}
 	c.withMethods(&m, v, form)
 	m.Shell.Print = printAddr(&m)
 	m.CanReveal = v.Decision.Obligations.ModelSeesClear && c.App.May(c.Ctx(), c.Caller, string(policy.PredictionReveal), "prediction:"+v.ID).Effect == policy.EffectAllow
@@ -108,6 +111,7 @@ func (c *Context) withExplanation(m *views.Prediction, v *app.PredictionView, ch
 	if chosen == "" {
 		return nil
 	}
+	m.Shown = chosen
 	e, err := c.App.Explanation(c.Ctx(), c.Caller, chosen)
 	if err != nil {
 		return err

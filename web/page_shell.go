@@ -19,6 +19,7 @@ import (
 var navActions = map[string]struct{ action, object string }{
 	"playground":  {string(policy.Predict), "model:*"},
 	"predictions": {string(policy.PredictionRead), "prediction:*"},
+	"reviews":     {string(policy.ReviewDecide), "prediction:*"},
 	"audit":       {string(policy.AuditRead), "audit:*"},
 	"exports":     {string(policy.Export), "audit:*"},
 	"policies":    {string(policy.PolicyRead), "policy:*"},
