@@ -17,8 +17,9 @@ type continuation struct {
 	engine *generate.Engine
 	err    error
 	// chat is the checkpoint's template; why there is none is told to whoever chats.
-	chat    *template.Template
-	chatErr error
+	chat       *template.Template
+	chatErr    error
+	vocabulary vocabulary
 }
 
 // cacheShare is the part of the memory budget that generation may fill with keys and values.

@@ -18,16 +18,7 @@ type byteLevelStage struct {
 }
 
 func (b *byteLevelStage) push(p part, out func(part)) {
-	raw := make([]byte, 0, len(p.s))
-	for _, r := range p.s {
-		c, ok := byteOf(r)
-		if !ok { // a token that is not written in stand-ins is text as it is
-			raw = append(raw[:0], p.s...)
-			break
-		}
-		raw = append(raw, c)
-	}
-	if s := b.add(raw, false); s != "" {
+	if s := b.add(rawBytes(p.s), false); s != "" {
 		out(part{s, !b.begun, false})
 		b.begun = true
 	}

@@ -58,6 +58,9 @@ type Tokenizer interface {
 	Decode(ids []int32, skipSpecial bool) string
 	// Stream decodes ids one by one as they are generated.
 	Stream(skipSpecial bool) *Stream
+	// Bytes is what an id adds to a text, as its first id or behind others; nil for special
+	// tokens, unknown ids, and where tokens change with what follows them.
+	Bytes(id int32, first bool) []byte
 	// ID finds a token of the vocabulary or an added one by its content.
 	ID(token string) (int32, bool)
 	// Token is the content of an id.
