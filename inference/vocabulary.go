@@ -131,3 +131,11 @@ func (m *Model) Generates() bool {
 
 // Reads is how many tokens the model takes, prompt and answer together; of an encoder-decoder, Writes is how many the answer may have.
 func (m *Model) Reads() (reads, writes int) { return m.desc.MaxTokens, m.desc.MaxDecoder }
+
+// ChatTemplate is the checkpoint's template of conversations as it was published; false where there is none that can be used.
+func (m *Model) ChatTemplate() (string, bool) {
+	if m.continuation.chat == nil {
+		return "", false
+	}
+	return m.continuation.chat.Source(), true
+}

@@ -60,6 +60,9 @@ func hfPredict(c *Context) error {
 	if err != nil || name == "" {
 		return app.ErrUnknownModel
 	}
+	if model, answer := hfNested(name); answer != nil {
+		return answer(c, model)
+	}
 	raw, err := io.ReadAll(c.Request().Body)
 	if err != nil {
 		return err
@@ -78,6 +81,9 @@ func hfPredict(c *Context) error {
 	}
 	if bad != nil {
 		return bad
+	}
+	if hfWrites[task] != "" && !picture {
+		return hfGenerate(c, task, p, &r)
 	}
 	answer := hfAnswer(nil)
 	if task != "" { // else Predict refuses and records that

@@ -84,10 +84,14 @@ func predictionCreate(c *Context) error {
 // receipt puts the address of the proof into the headers, the same on every
 // protocol.
 func (c *Context) receipt(v *app.PredictionView) {
+	c.receiptHeaders(v.ID, v.Decision.PolicyVersion, v.Receipt.URL)
+}
+
+func (c *Context) receiptHeaders(id string, policyVersion int64, url string) {
 	h := c.Response().Header()
-	h.Set("X-Vitrine-Prediction", v.ID)
-	h.Set("X-Vitrine-Policy", strconv.FormatInt(v.Decision.PolicyVersion, 10))
-	h.Set("X-Vitrine-Receipt", v.Receipt.URL)
+	h.Set("X-Vitrine-Prediction", id)
+	h.Set("X-Vitrine-Policy", strconv.FormatInt(policyVersion, 10))
+	h.Set("X-Vitrine-Receipt", url)
 }
 
 // param is a path parameter, unescaped once.

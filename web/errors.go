@@ -26,6 +26,7 @@ type Problem struct {
 	RequestID string            `json:"request_id"`
 	Decision  *app.DecisionView `json:"decision,omitempty"`
 	Receipt   *app.ReceiptView  `json:"receipt,omitempty"`
+	Error     *oaError          `json:"error,omitempty"` // the same for clients of the OpenAI protocol
 }
 
 // Errors of this package.
@@ -83,6 +84,7 @@ var kinds = []kind{
 	{app.ErrUnknownRole, "role_not_found", http.StatusUnprocessableEntity, true},
 	{app.ErrUnsuitable, "method_unsuitable", http.StatusUnprocessableEntity, true},
 	{app.ErrParam, "parameter_invalid", http.StatusUnprocessableEntity, true},
+	{app.ErrContext, "context_length_exceeded", http.StatusBadRequest, true},
 	{app.ErrInput, "input_invalid", http.StatusUnprocessableEntity, true},
 	{app.ErrNoModelFolder, "model_folder_not_found", http.StatusNotFound, true},
 	{app.ErrModelFolder, "model_folder_invalid", http.StatusUnprocessableEntity, true},
@@ -179,6 +181,12 @@ func (s *Server) fail(err error, ec echo.Context) {
 	if status, ok := apiStatus[p.Code]; ok && isAPI(c.Request().URL.Path) {
 		p.Status, p.Title = status, http.StatusText(status)
 	}
+	if isOpenAI(c.Request().URL.Path) {
+		if p.Status == http.StatusUnprocessableEntity { // a status that this protocol does not use
+			p.Status, p.Title = http.StatusBadRequest, http.StatusText(http.StatusBadRequest)
+		}
+		p.Error = oaErrorOf(p)
+	}
 	if p.Status >= http.StatusInternalServerError {
 		s.cfg.Log.Error("request failed", "request", c.RequestID, "code", p.Code, "route", ec.Path(), "error", err.Error())
 	}
@@ -212,7 +220,7 @@ func isAPI(path string) bool {
 			return true
 		}
 	}
-	return false
+	return isOpenAI(path)
 }
 
 func wantsHTML(r *http.Request) bool { return strings.Contains(r.Header.Get("Accept"), "text/html") }

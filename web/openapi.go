@@ -186,7 +186,7 @@ func (b *schemas) responses(r route) obj {
 }
 
 func operationID(r route) string {
-	words := strings.FieldsFunc(r.path, func(c rune) bool { return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9') })
+	words := strings.FieldsFunc(strings.ReplaceAll(r.path, "*", "path"), func(c rune) bool { return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9') })
 	return strings.ToLower(r.method) + "_" + strings.Join(words, "_")
 }
 

@@ -43,7 +43,13 @@ const (
 )
 
 // Template is safe for concurrent use.
-type Template struct{ body []stmt }
+type Template struct {
+	body   []stmt
+	source string
+}
+
+// Source is the template as it was published.
+func (t *Template) Source() string { return t.source }
 
 // Parse reads a template.
 func Parse(source string) (*Template, error) {
@@ -51,7 +57,7 @@ func Parse(source string) (*Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("template: %w", err)
 	}
-	return &Template{body}, nil
+	return &Template{body, source}, nil
 }
 
 // Chat is a conversation to be written the way a model expects it. Messages and tools are JSON values as Decode gives

@@ -151,7 +151,7 @@ func (a *App) openStores(ctx context.Context) (err error) {
 	}
 	a.log, err = auditstore.Open(ctx, a.db, auditstore.Options{
 		Workspace: a.workspace, KeysDir: a.keysDir(), Now: a.config.Now, Logger: a.config.Logger, AcceptRestore: a.config.AcceptRestore,
-		ReceiptURL: func(event string) string { return a.config.URL + "/api/v1/audit/receipts/" + event },
+		ReceiptURL: a.receiptURL,
 	})
 	if err != nil {
 		return err
@@ -170,6 +170,11 @@ func (a *App) openStores(ctx context.Context) (err error) {
 		return err
 	}
 	return errors.Join(a.interrupted(ctx), a.abandoned(ctx))
+}
+
+// receiptURL is where the receipt of an event is.
+func (a *App) receiptURL(event string) string {
+	return a.config.URL + "/api/v1/audit/receipts/" + event
 }
 
 func (a *App) keysDir() string { return filepath.Join(a.db.Dir(), "keys") }

@@ -9,6 +9,7 @@ import (
 
 	"vitrine/inference"
 	"vitrine/inference/generate"
+	"vitrine/policy"
 	"vitrine/policy/identity"
 )
 
@@ -86,7 +87,7 @@ const maxWriters = 64
 // Errors: as of Predict, and ErrContext for a prompt that the model cannot hold.
 func (a *App) Generate(ctx context.Context, c identity.Caller, r GenerateRequest, sink Sink) (*PredictionView, error) {
 	start := time.Now()
-	w, err := a.begin(ctx, c, PredictRequest{Model: r.Model, Purpose: r.Purpose, DataClass: r.DataClass, RequestID: r.RequestID, once: r.once()})
+	w, err := a.begin(ctx, c, PredictRequest{Model: r.Model, Purpose: r.Purpose, DataClass: r.DataClass, RequestID: r.RequestID, action: policy.Generate, once: r.once()})
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +113,7 @@ func (a *App) Generate(ctx context.Context, c identity.Caller, r GenerateRequest
 		return nil, a.failed(ctx, w, "protect", err)
 	}
 	kept := &PredictionView{
-		ID: newID(), Model: modelRef(w.row), Task: p.task, Input: w.input.kept, Tokens: p.kept,
+		ID: newID(), Receipt: ReceiptView{Event: newID()}, Model: modelRef(w.row), Task: p.task, Input: w.input.kept, Tokens: p.kept,
 		Purpose: w.context.Purpose, DataClass: w.context.DataClass, Actor: w.caller.ID, Decision: decisionView(w.decision),
 	}
 	out, gone, err := a.write(ctx, w, model, p, &r, kept, sink)

@@ -22,7 +22,9 @@ type Started struct {
 	ID            string
 	Model         ModelRef
 	PolicyVersion int64
+	ReceiptURL    string
 	PromptTokens  int
+	PromptText    string           // as it is kept
 	Prompt        []GeneratedToken // with their log-probabilities, where they were asked for
 }
 
@@ -43,6 +45,7 @@ type veil struct {
 	settled int // bytes of text that no mask can reach any more
 	sent    int // characters of the masked text that were handed on
 	tokens  []GeneratedToken
+	end     int // of the masked text, what tokens that were handed on have
 }
 
 // add takes a part and returns what can be handed on.
@@ -84,10 +87,12 @@ func (v *veil) release(upTo int) (string, []GeneratedToken) {
 	text := string(runes[min(v.sent, end):end])
 	v.sent = max(v.sent, end)
 	var out []GeneratedToken
+	hide := cover{masked: runes, offsets: offsets, end: v.end}
 	for len(v.tokens) > 0 && (v.tokens[0].End <= chars || upTo == len(whole)) {
-		out = append(out, coverToken(v.tokens[0], offsets))
+		out = append(out, hide.next(v.tokens[0]))
 		v.tokens = v.tokens[1:]
 	}
+	v.end = hide.end
 	return text, out
 }
 

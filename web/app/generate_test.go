@@ -157,7 +157,8 @@ func TestGenerateRefuses(t *testing.T) {
 	if list := events(t, a); count(list, "PREDICTION.MADE.OK") != 0 || count(list, "PREDICTION.MADE.FAILED") == 0 {
 		t.Error("the attempts are not in the log as failed")
 	}
-	r := GenerateRequest{Model: writer, Text: text("Score me:"), Purpose: "credit-scoring"}
+	c = caller(t, a, policy.Auditor)
+	r := GenerateRequest{Model: writer, Text: text("Score me:")}
 	var first ReceiptView
 	for range 3 { // a client that asks again
 		_, err := a.Generate(ctx, c, r, Sink{})

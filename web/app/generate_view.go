@@ -39,8 +39,8 @@ type GeneratedText struct {
 // GeneratedToken is one token of a text that was written, or of the prompt where that was
 // scored. Start and End count characters of GeneratedText.Text (of the prompt:
 // InputView.Text). A token within a character has no text; the one that completes the
-// character has it whole. The texts of all tokens together are the answer; a token that ends it has
-// none.
+// character has it whole. The texts of all tokens together are the answer; one that ends it
+// has none.
 type GeneratedToken struct {
 	ID      int32   `json:"id"`
 	Text    string  `json:"text"`
@@ -49,7 +49,8 @@ type GeneratedToken struct {
 	LogProb float64 `json:"logprob"` // of the network's own logits, before temperature and penalties; 0 for a prompt's first token
 	Special bool    `json:"special,omitempty"`
 	// Masked: the token touches personal data that was replaced. Its id, log-probability and
-	// alternatives are gone, so that nothing written after it can be explained.
+	// alternatives are gone, so that the text cannot be explained; of several tokens that
+	// touch a placeholder the first has it as its text.
 	Masked bool `json:"masked,omitempty"`
 	// Window counts the parts of a long document that an encoder read one after another.
 	Window int `json:"window,omitempty"`
@@ -165,33 +166,44 @@ func (g *GeneratedText) mask(o policy.Obligations) {
 		return
 	}
 	g.Text, g.Masked = text, append(g.Masked, findings...)
-	g.Tokens = coverTokens(g.Tokens, offsets)
+	g.Tokens = coverTokens(g.Tokens, text, offsets)
 }
 
-// coverTokens brings tokens of a text into the terms of the masked one.
-func coverTokens(tokens []GeneratedToken, offsets privacy.Offsets) []GeneratedToken {
+// cover brings tokens of a text, one after another, into the terms of the masked one.
+type cover struct {
+	masked  []rune
+	offsets privacy.Offsets
+	end     int // of the masked text, what earlier tokens have
+}
+
+// coverTokens does so for all tokens of a text.
+func coverTokens(tokens []GeneratedToken, masked string, offsets privacy.Offsets) []GeneratedToken {
+	c := cover{masked: []rune(masked), offsets: offsets}
 	out := make([]GeneratedToken, len(tokens))
 	for i, t := range tokens {
-		out[i] = coverToken(t, offsets)
+		out[i] = c.next(t)
 	}
 	return out
 }
 
-func coverToken(t GeneratedToken, offsets privacy.Offsets) GeneratedToken {
-	if t.Masked {
-		return t
-	}
+// next covers one token. Of several that touch a placeholder the first one has it.
+func (c *cover) next(t GeneratedToken) GeneratedToken {
 	if t.Start == t.End { // within a character, or at the end of the text
-		t.Start, _ = offsets.Masked(t.Start, t.Start+1)
+		t.Start, _ = c.offsets.Masked(t.Start, t.Start+1)
 		t.End = t.Start
 	} else {
-		t.Start, t.End = offsets.Masked(t.Start, t.End)
+		t.Start, t.End = c.offsets.Masked(t.Start, t.End)
 	}
-	for _, r := range offsets.Placeholders() {
-		if t.Start < r[1] && t.End > r[0] || t.Start == t.End && t.Start >= r[0] && t.Start < r[1] {
-			return GeneratedToken{Text: placeholderToken, Start: t.Start, End: t.End, Masked: true, Window: t.Window}
-		}
+	hidden := t.Masked
+	for _, r := range c.offsets.Placeholders() {
+		hidden = hidden || t.Start < r[1] && t.End > r[0] || t.Start == t.End && t.Start >= r[0] && t.Start < r[1]
 	}
+	if hidden {
+		from := min(max(t.Start, c.end), t.End)
+		text := string(c.masked[min(from, len(c.masked)):min(t.End, len(c.masked))])
+		t = GeneratedToken{Text: text, Start: t.Start, End: t.End, Masked: true, Window: t.Window}
+	}
+	c.end = max(c.end, t.End)
 	return t
 }
 

@@ -95,7 +95,8 @@ func (a *App) write(ctx context.Context, w *run, m *inference.Model, p *prompt, 
 	defer halt(nil)
 	go a.watch(limited, w, halt)
 	s := &session{w: w, m: m, p: p, r: r, sink: sink, spell: speller{model: m, words: map[int32]string{}}, ends: m.Defaults().EOS, seed: seedOf(r)}
-	s.begun = Started{ID: v.ID, Model: v.Model, PolicyVersion: v.Decision.PolicyVersion, PromptTokens: p.count}
+	s.begun = Started{ID: v.ID, Model: v.Model, PolicyVersion: v.Decision.PolicyVersion,
+		ReceiptURL: a.receiptURL(v.Receipt.Event), PromptTokens: p.count, PromptText: w.input.kept.Text}
 	out = &OutputView{Generated: []GeneratedText{}, Sampling: r.sampling(s.seed)}
 	out.Sampling.PromptTokens = p.count
 	if r.ScorePrompt {

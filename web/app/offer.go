@@ -32,6 +32,9 @@ func (a *App) TaskOf(ctx context.Context, c identity.Caller, model, purpose, cla
 	if err != nil {
 		return "", "", err
 	}
+	if writesTexts(row.Task) {
+		return row.Task, row.Modality, nil // Generate asks for a permission of its own
+	}
 	pc := policy.Context{DataClass: class}
 	if p, err := policy.CheckPurpose(purpose); err == nil {
 		pc.Purpose = p
@@ -40,6 +43,15 @@ func (a *App) TaskOf(ctx context.Context, c identity.Caller, model, purpose, cla
 		return "", "", nil
 	}
 	return row.Task, row.Modality, nil
+}
+
+// writesTexts says whether a model's task is to write.
+func writesTexts(task string) bool {
+	switch task {
+	case taskGeneration, "text2text-generation", "summarization", "translation":
+		return true
+	}
+	return false
 }
 
 // MethodsFor is Methods as they stand for a purpose and a data class, with the cost for

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -27,12 +28,13 @@ const unknownShare = 0.2
 type run struct {
 	caller  identity.Caller
 	request string
+	action  policy.Action // predict or generate
 	row     *store.Model
 	context policy.Context
 	input   *protected
 	written *explain.Continuation // of a text that is explained
 	answer  int                   // its number
-	// decision is that of action predict, explained that of action explain.
+	// decision is that of action, explained that of action explain.
 	decision, explained policy.Decision
 	// meter, of a job, counts the runs of the model.
 	meter *meter
@@ -108,13 +110,13 @@ func (a *App) begin(ctx context.Context, c identity.Caller, r PredictRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	w := &run{caller: c, request: requestID(r.RequestID), row: row, context: policy.Context{Purpose: p, DataClass: class}}
+	w := &run{action: cmp.Or(r.action, policy.Predict), caller: c, request: requestID(r.RequestID), row: row, context: policy.Context{Purpose: p, DataClass: class}}
 	modality := "text"
 	if len(r.Image) > 0 {
 		modality = "image"
 	}
 	w.decision, err = a.allow(ctx, ask{
-		caller: c, action: policy.Predict, object: "model:" + row.Name, context: w.context, request: w.request, once: r.once,
+		caller: c, action: w.action, object: "model:" + row.Name, context: w.context, request: w.request, once: r.once,
 		denied: "PREDICTION.MADE.DENIED",
 		event: func(e *audit.Event) {
 			e.Model, e.DataClasses = modelLeaf(row), []string{class}

@@ -162,7 +162,7 @@ func remask(o policy.Obligations, v *PredictionView) {
 	again := protected{kept: InputView{Text: text, Pair: pair}, clear: true, offsets: offsets, pairs: pairs,
 		seen: inference.Input{Text: v.Input.Text, Pair: v.Input.Pair}}
 	v.Tokens = again.tokens(v.Tokens)
-	v.Output.Prompt = coverTokens(v.Output.Prompt, offsets)
+	v.Output.Prompt = coverTokens(v.Output.Prompt, text, offsets)
 	v.Output.Entities = again.entities(v.Output.Entities)
 	if v.Output.Answer != nil {
 		e := again.entities([]inference.Entity{*v.Output.Answer})[0]

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -101,7 +102,7 @@ func (a *App) record(ctx context.Context, w *run, subject string, v *PredictionV
 	return row, nil
 }
 
-// newID names a prediction.
+// newID names a prediction or an event.
 func newID() string { return ulid.Make().String() }
 
 // plainFields are a prediction's encrypted fields before they are; nil = none.
@@ -138,7 +139,7 @@ func (a *App) predictionRow(ctx context.Context, w *run, id string, v *Predictio
 		ID: v.ID, Workspace: a.workspace, Created: v.Time.UnixMilli(), Actor: w.caller.ID, Subject: id,
 		ModelName: w.row.Name, ModelVersion: w.row.Version, ModelDigest: w.row.Digest,
 		Task: v.Task, Modality: v.Input.Modality, Purpose: v.Purpose, DataClass: v.DataClass,
-		Masked: int64(len(v.Input.Masked)), Decision: string(decision), Event: ulid.Make().String(), Seconds: v.Seconds,
+		Masked: int64(len(v.Input.Masked)), Decision: string(decision), Event: cmp.Or(v.Receipt.Event, newID()), Seconds: v.Seconds,
 	}
 	if row.LabelIndex, err = a.labelIndex(ctx, best(v)); err != nil {
 		return nil, err
@@ -186,7 +187,7 @@ func (w *run) event(code, id string) audit.Event {
 	}
 	return audit.Event{
 		ID: id, Code: code, Actor: w.caller.ID, Auth: w.caller.Auth, Request: w.request,
-		Action: string(policy.Predict), Object: "model:" + w.row.Name, Decision: decisionLeaf(w.decision),
+		Action: string(cmp.Or(w.action, policy.Predict)), Object: "model:" + w.row.Name, Decision: decisionLeaf(w.decision),
 		Model: modelLeaf(w.row), Purpose: w.context.Purpose, DataClasses: []string{w.context.DataClass},
 		Codes: map[string]string{"task": w.row.Task, "modality": modality},
 	}

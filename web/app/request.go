@@ -2,6 +2,8 @@ package app
 
 import (
 	"time"
+
+	"vitrine/policy"
 )
 
 // PredictRequest asks a model about one input: a text, with an optional second
@@ -17,6 +19,7 @@ type PredictRequest struct {
 	RequestID string  `json:"-"`
 	// Explain, if not nil, explains the answer in the same call, as an event of its own.
 	Explain *ExplainRequest `json:"explain,omitempty"`
+	action  policy.Action   // "" = predict
 	once    string          // digest of the request, of which a repeated refusal is one entry; "" = each is
 }
 
