@@ -18,11 +18,30 @@ import (
 // makes no difference: a schema is always enforced. Unknown types and members are errors.
 // Errors wrap [ErrSyntax] or [ErrUnsupported].
 func FromResponseFormat(raw json.RawMessage) (*Grammar, error) {
+	kind, schema, pattern, err := ReadResponseFormat(raw)
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case "json_object":
+		return Object()
+	case "json_schema":
+		return JSON(schema)
+	case "regex":
+		return Regexp(pattern)
+	}
+	return nil, nil
+}
+
+// ReadResponseFormat brings the dialects of [FromResponseFormat] into one: kind is "" for
+// any text, json_object, json_schema with a schema, or regex with a pattern. Schema and
+// pattern are not compiled.
+func ReadResponseFormat(raw json.RawMessage) (kind string, schema json.RawMessage, pattern string, err error) {
 	if raw = bytes.TrimSpace(raw); len(raw) == 0 || string(raw) == "null" {
-		return nil, nil
+		return "", nil, "", nil
 	}
 	if len(raw) > 2*maxSchema {
-		return nil, unsupported("a format of %d bytes", len(raw))
+		return "", nil, "", unsupported("a format of %d bytes", len(raw))
 	}
 	var f struct {
 		Type       string          `json:"type"`
@@ -38,39 +57,40 @@ func FromResponseFormat(raw json.RawMessage) (*Grammar, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
-		return nil, fmt.Errorf("grammar: %w: response_format: %w", ErrSyntax, err)
+		return "", nil, "", fmt.Errorf("grammar: %w: response_format: %w", ErrSyntax, err)
 	}
-	schema := f.Value
-	if schema == nil {
+	wrong := func(what string) (string, json.RawMessage, string, error) {
+		return "", nil, "", fmt.Errorf("grammar: %w: response_format of type %q %s", ErrSyntax, clip(f.Type), what)
+	}
+	if schema = f.Value; schema == nil {
 		schema = f.Schema
 	} else if f.Schema != nil {
-		return nil, fmt.Errorf("grammar: %w: response_format has both schema and value", ErrSyntax)
+		return wrong("has both schema and value")
 	}
 	if f.JSONSchema != nil && (f.Type != "json_schema" || schema != nil) || f.Type == "text" && schema != nil {
-		return nil, fmt.Errorf("grammar: %w: response_format of type %q has a member that is not of it", ErrSyntax, clip(f.Type))
+		return wrong("has a member that is not of it")
 	}
 	switch f.Type {
 	case "text":
-		return nil, nil
+		return "", nil, "", nil
 	case "json_schema":
 		if f.JSONSchema != nil {
 			schema = f.JSONSchema.Schema
 		}
 		if schema == nil {
-			return nil, fmt.Errorf("grammar: %w: response_format has no json_schema.schema", ErrSyntax)
+			return wrong("has no json_schema.schema")
 		}
-		return JSON(schema)
+		return f.Type, schema, "", nil
 	case "json_object", "json":
 		if schema == nil {
-			return Object()
+			return "json_object", nil, "", nil
 		}
-		return JSON(schema)
+		return "json_schema", schema, "", nil
 	case "regex":
-		var pattern string
 		if err := json.Unmarshal(schema, &pattern); err != nil || pattern == "" {
-			return nil, fmt.Errorf("grammar: %w: response_format of type regex needs a value that is a text", ErrSyntax)
+			return wrong("needs a value that is a text")
 		}
-		return Regexp(pattern)
+		return f.Type, nil, pattern, nil
 	}
-	return nil, unsupported("the type %q of response_format; those possible are text, json_object, json_schema and regex", clip(f.Type))
+	return "", nil, "", unsupported("the type %q of response_format; those possible are text, json_object, json_schema and regex", clip(f.Type))
 }

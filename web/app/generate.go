@@ -58,7 +58,7 @@ type GenerateRequest struct {
 	Alternatives int `json:"alternatives,omitempty"`
 	// ScorePrompt asks for the log-probability of each token of the prompt as well.
 	ScorePrompt bool `json:"score_prompt,omitempty"`
-	// Format, if not nil, is what the answer must be; see constraint.
+	// Format, if not nil, is what the answer must be.
 	Format *FormatRequest `json:"format,omitempty"`
 	// Explain, if not nil, explains the first answer in the same call, as an event of its own.
 	Explain *ExplainRequest `json:"explain,omitempty"`
@@ -199,23 +199,4 @@ func (r *GenerateRequest) options(threads int) generate.Options {
 		o.Return = r.BestOf
 	}
 	return o
-}
-
-// allow is what removes or weighs tokens before any other rule, made anew for each answer;
-// nil for nothing.
-func (r *GenerateRequest) allow(m *inference.Model) (func(written []int32, logits []float32), error) {
-	constrain, err := constraint(m, r.Format)
-	if err != nil || len(r.Bias) == 0 {
-		return constrain, err
-	}
-	return func(written []int32, logits []float32) {
-		for id, b := range r.Bias {
-			if id >= 0 && int(id) < len(logits) {
-				logits[id] += float32(b)
-			}
-		}
-		if constrain != nil {
-			constrain(written, logits)
-		}
-	}, nil
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -223,5 +224,48 @@ func TestGenerateChoices(t *testing.T) {
 	}
 	if g := do(GenerateRequest{Text: text("Go:"), Bias: map[int32]float64{int32('A' - '!' + 3): 0, 2: 100}}).Output.Generated[0]; g.Text != "" || g.Finish != FinishEOS {
 		t.Errorf("with a bias: %q", g.Text)
+	}
+}
+
+// TestGenerateFormat: an answer is in the format that is asked for, in the stream too; what
+// cannot be enforced is refused.
+func TestGenerateFormat(t *testing.T) {
+	a, c := writing(t)
+	for format, want := range map[string]string{
+		`{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object","properties":{"to":{"enum":["you"]},"n":{"type":"integer","minimum":7,"maximum":7}},"required":["to","n"]}}}`: `{"to":"you","n":7}`,
+		`{"type":"json_object","schema":{"const":[1,null]}}`: `[1,null]`,
+		`{"type":"regex","value":"ye{2}s"}`:                  `yees`,
+	} {
+		f, err := ReadFormat(json.RawMessage(format))
+		if err != nil {
+			t.Fatalf("%s: %v", format, err)
+		}
+		var stream strings.Builder
+		v, err := a.Generate(context.Background(), c, GenerateRequest{Model: writer, Text: text("Go:"), Format: f, N: 2, Temperature: 1},
+			Sink{Piece: func(p Piece) error {
+				if p.Answer == 0 {
+					stream.WriteString(p.Text)
+				}
+				return nil
+			}})
+		if err != nil {
+			t.Fatalf("%s: %v", format, err)
+		}
+		for _, g := range v.Output.Generated {
+			if strip := strings.NewReplacer(" ", "", "\n", "", "\t", ""); strip.Replace(g.Text) != want || g.Finish != FinishEOS {
+				t.Errorf("%s: wrote %q (%s)", format, g.Text, g.Finish)
+			}
+		}
+		if stream.String() != v.Output.Generated[0].Text {
+			t.Errorf("%s: streamed %q", format, stream.String())
+		}
+	}
+	if f, err := ReadFormat(json.RawMessage(`{"type":"text"}`)); f != nil || err != nil {
+		t.Errorf("any text: %v %v", f, err)
+	}
+	for _, format := range []string{`{"type":"json_schema","json_schema":{"schema":{"not":{}}}}`, `{"type":"xml"}`, `7`} {
+		if _, err := ReadFormat(json.RawMessage(format)); !errors.Is(err, ErrInput) || Hint(err) == "" {
+			t.Errorf("%s: %v", format, err)
+		}
 	}
 }

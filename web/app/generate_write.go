@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
@@ -13,23 +12,8 @@ import (
 
 	"vitrine/inference"
 	"vitrine/inference/generate"
+	"vitrine/inference/grammar"
 )
-
-// FormatRequest is what an answer must be.
-type FormatRequest struct {
-	Type   string          `json:"type"` // json_object, json_schema, regex or grammar
-	Schema json.RawMessage `json:"schema,omitempty"`
-	Text   string          `json:"text,omitempty"` // of regex and grammar
-}
-
-// constraint makes what removes the tokens that would break a format, anew for each
-// answer; nil for nil. What cannot be enforced is refused with ErrInput.
-func constraint(_ *inference.Model, f *FormatRequest) (func(written []int32, logits []float32), error) {
-	if f == nil {
-		return nil, nil
-	}
-	return nil, fail(ErrInput, "leave it out and check the answer yourself", "the format %q cannot be enforced here, and is not ignored", clip(f.Type))
-}
 
 // writers bounds how many requests write at a time.
 type writers struct {
@@ -75,7 +59,8 @@ type session struct {
 	spell  speller
 	ends   []int32
 	seed   uint64
-	mu     sync.Mutex // guards what follows, spell and the calls of the sink
+	form   *grammar.Grammar // of every answer; nil for any text
+	mu     sync.Mutex       // guards what follows, spell and the calls of the sink
 	opened bool
 	lost   error // the sink's error
 	total  int   // tokens written
@@ -95,8 +80,10 @@ func (a *App) write(ctx context.Context, w *run, m *inference.Model, p *prompt, 
 	defer halt(nil)
 	go a.watch(limited, w, halt)
 	s := &session{w: w, m: m, p: p, r: r, sink: sink, spell: speller{model: m, words: map[int32]string{}}, ends: m.Defaults().EOS, seed: seedOf(r)}
-	s.begun = Started{ID: v.ID, Model: v.Model, PolicyVersion: v.Decision.PolicyVersion,
-		ReceiptURL: a.receiptURL(v.Receipt.Event), PromptTokens: p.count, PromptText: w.input.kept.Text}
+	if s.form, err = r.Format.grammar(); err != nil {
+		return nil, nil, err
+	}
+	s.begun = Started{ID: v.ID, Model: v.Model, PolicyVersion: v.Decision.PolicyVersion, PromptTokens: p.count}
 	out = &OutputView{Generated: []GeneratedText{}, Sampling: r.sampling(s.seed)}
 	out.Sampling.PromptTokens = p.count
 	if r.ScorePrompt {
@@ -219,7 +206,7 @@ func (g *GeneratedText) mean() float64 {
 
 // one writes answer number i; beam search gives several.
 func (s *session) one(ctx context.Context, i, threads int) ([]GeneratedText, error) {
-	allow, err := s.r.allow(s.m)
+	allow, broken, err := s.r.allow(s.m, s.form)
 	if err != nil {
 		return nil, err
 	}
@@ -245,6 +232,9 @@ func (s *session) one(ctx context.Context, i, threads int) ([]GeneratedText, err
 		}
 	}
 	written, err := s.m.Write(ctx, w, emit)
+	if why := broken(); why != nil {
+		return nil, formatError(why)
+	}
 	if written == nil && ctx.Err() == nil {
 		return nil, err
 	}
