@@ -45,15 +45,34 @@ func vitrineCommand(t *testing.T, args ...string) *exec.Cmd {
 
 func start(t *testing.T, dir string) *server {
 	t.Helper()
-	s := &server{t: t, dir: dir, cmd: vitrineCommand(t, "serve", "--addr", "127.0.0.1:0", "--data", dir), http: &http.Client{Timeout: time.Minute}}
+	s := prepare(t, dir)
+	s.ready()
+	if t.Failed() {
+		t.FailNow()
+	}
+	return s
+}
+
+// prepare is a server that does not run yet.
+func prepare(t *testing.T, dir string) *server {
+	return &server{t: t, dir: dir, cmd: vitrineCommand(t, "serve", "--addr", "127.0.0.1:0", "--data", dir), http: &http.Client{Timeout: time.Minute}}
+}
+
+// ready starts the server and waits until it answers; what goes wrong is an error of
+// the test.
+func (s *server) ready() {
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		s.t.Error(err)
+		return
 	}
+	var complaints strings.Builder
+	s.cmd.Stderr = &complaints
 	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
+		s.t.Error(err)
+		return
 	}
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		_ = s.cmd.Process.Kill()
 		_ = s.cmd.Wait()
 	})
@@ -66,14 +85,17 @@ func start(t *testing.T, dir string) *server {
 		}
 	}
 	if s.url == "" {
-		t.Fatal("the server did not become ready")
+		s.t.Errorf("the server did not become ready: %s", complaints.String())
+		return
+	}
+	if os.Getenv(databaseVariable) != "" {
+		return
 	}
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if _, err := os.Stat(filepath.Join(dir, socketName)); err == nil {
+		if _, err := os.Stat(filepath.Join(s.dir, socketName)); err == nil {
 			break
 		}
 	}
-	return s
 }
 
 // addKey makes an administrator's key through the socket of the running server.

@@ -12,14 +12,10 @@ import (
 
 func init() {
 	db.RegisterMigration(12, "second factors and accounts of other providers", func(tx *gorm.DB) error {
-		blob := "BLOB"
-		if tx.Name() == "postgres" {
-			blob = "BYTEA"
-		}
-		for _, s := range []string{
+		return db.Create(tx,
 			`ALTER TABLE sessions ADD COLUMN proved BIGINT NOT NULL DEFAULT 0`,
 			`CREATE TABLE second_factors (
-				user_id VARCHAR(80) PRIMARY KEY REFERENCES users (id), sealed ` + blob + ` NOT NULL,
+				user_id VARCHAR(80) PRIMARY KEY REFERENCES users (id), sealed BLOB NOT NULL,
 				created BIGINT NOT NULL, confirmed BIGINT NOT NULL, step BIGINT NOT NULL)`,
 			`CREATE TABLE recovery_codes (
 				user_id VARCHAR(80) NOT NULL REFERENCES users (id), hash CHAR(64) NOT NULL, PRIMARY KEY (user_id, hash))`,
@@ -27,12 +23,7 @@ func init() {
 				workspace VARCHAR(64) NOT NULL, issuer VARCHAR(500) NOT NULL, subject VARCHAR(255) NOT NULL,
 				user_id VARCHAR(80) NOT NULL REFERENCES users (id), created BIGINT NOT NULL,
 				PRIMARY KEY (workspace, issuer, subject))`,
-		} {
-			if err := tx.Exec(s).Error; err != nil {
-				return err
-			}
-		}
-		return nil
+		)
 	})
 }
 

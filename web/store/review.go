@@ -47,27 +47,18 @@ type Review struct {
 
 func init() {
 	db.RegisterMigration(4, "reviews", func(tx *gorm.DB) error {
-		blob := "BLOB"
-		if tx.Name() == "postgres" {
-			blob = "BYTEA"
-		}
-		for _, statement := range []string{
+		return db.Create(tx,
 			`CREATE TABLE reviews (
 				id CHAR(26) PRIMARY KEY, workspace CHAR(26) NOT NULL, created BIGINT NOT NULL,
 				prediction CHAR(26) NOT NULL REFERENCES predictions (id), explanation VARCHAR(26) NOT NULL, subject VARCHAR(64) NOT NULL,
 				model_name VARCHAR(128) NOT NULL, actor VARCHAR(64) NOT NULL, maker VARCHAR(64) NOT NULL,
-				cause VARCHAR(32) NOT NULL, codes TEXT NOT NULL, wish ` + blob + `,
+				cause VARCHAR(32) NOT NULL, codes TEXT NOT NULL, wish BLOB,
 				state VARCHAR(16) NOT NULL, reviewer VARCHAR(64) NOT NULL, started BIGINT NOT NULL, decided BIGINT NOT NULL,
-				verdict ` + blob + `, event VARCHAR(26) NOT NULL)`,
+				verdict BLOB, event VARCHAR(26) NOT NULL)`,
 			`CREATE INDEX reviews_state ON reviews (workspace, state, id)`,
 			`CREATE INDEX reviews_prediction ON reviews (workspace, prediction, id)`,
 			`CREATE INDEX reviews_decided ON reviews (workspace, decided)`,
-		} {
-			if err := tx.Exec(statement).Error; err != nil {
-				return err
-			}
-		}
-		return nil
+		)
 	})
 }
 

@@ -25,19 +25,14 @@ type ModelStop struct {
 
 func init() {
 	db.RegisterMigration(5, "stopped models", func(tx *gorm.DB) error {
-		for _, statement := range []string{
+		return db.Create(tx,
 			`CREATE TABLE model_stops (
 				id CHAR(26) PRIMARY KEY, workspace CHAR(26) NOT NULL, model_name VARCHAR(128) NOT NULL,
 				stopped BIGINT NOT NULL, stopped_by VARCHAR(64) NOT NULL, reason TEXT NOT NULL,
 				started BIGINT NOT NULL, started_by VARCHAR(64) NOT NULL, started_reason TEXT NOT NULL)`,
 			`CREATE UNIQUE INDEX model_stops_now ON model_stops (workspace, model_name) WHERE started = 0`,
 			`CREATE INDEX model_stops_model ON model_stops (workspace, model_name, id)`,
-		} {
-			if err := tx.Exec(statement).Error; err != nil {
-				return err
-			}
-		}
-		return nil
+		)
 	})
 }
 
