@@ -83,7 +83,8 @@ func (a *App) write(ctx context.Context, w *run, m *inference.Model, p *prompt, 
 	if s.form, err = r.Format.grammar(); err != nil {
 		return nil, nil, err
 	}
-	s.begun = Started{ID: v.ID, Model: v.Model, PolicyVersion: v.Decision.PolicyVersion, PromptTokens: p.count}
+	s.begun = Started{ID: v.ID, Model: v.Model, PolicyVersion: v.Decision.PolicyVersion,
+		ReceiptURL: a.receiptURL(v.Receipt.Event), PromptTokens: p.count, PromptText: w.input.kept.Text}
 	out = &OutputView{Generated: []GeneratedText{}, Sampling: r.sampling(s.seed)}
 	out.Sampling.PromptTokens = p.count
 	if r.ScorePrompt {
