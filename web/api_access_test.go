@@ -96,6 +96,7 @@ func samples(t *testing.T) map[string]struct {
 		"POST /api/v1/explanations/:id/replay":      {path: "/api/v1/explanations/" + p.Explanation.ID + "/replay"},
 		"GET /api/v1/models/:name/checks":           {path: "/api/v1/models/digits-resnet/checks"},
 		"POST /api/v1/models/:name/checks":          {"/api/v1/models/digits-resnet/checks", obj{"method": "chefer"}},
+		"POST /api/v1/batches":                      {"/api/v1/batches", obj{"model": "sentiment-minilm", "format": "csv", "data": "dGV4dApGaW5lLgo="}},
 		"GET /api/v1/jobs":                          {path: "/api/v1/jobs?limit=1"},
 		"GET /api/v1/jobs/:id":                      {path: "/api/v1/jobs/01JD0000000000000000000000"},
 		"GET /api/v1/jobs/:id/result":               {path: "/api/v1/jobs/01JD0000000000000000000000/result"},
