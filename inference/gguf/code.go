@@ -4,28 +4,54 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
+	"sync"
 
 	"vitrine/inference/kernel"
 	"vitrine/inference/weights"
 )
 
 // coded says how the blocks of a type become runs of a kernel.Code, whose values are those of widen bit for bit: scale · code is exact in float32 wherever
-// something is added to it, so that the sum of the two is rounded once either way.
+// something is added to it, so that the sum of the two is rounded once either way. unpack takes as many blocks as raw holds.
 type coded struct {
 	code   kernel.Code
-	unpack func(dst kernel.Coded, block []byte)
+	unpack func(dst kernel.Coded, raw []byte)
 }
 
 var codes = map[string]coded{
-	"Q4_0": {kernel.Q4_0, func(x kernel.Coded, raw []byte) { x.Scale[0] = binary16(raw); copy(x.Codes, raw[2:18]) }},
-	"Q4_1": {kernel.Q4_1, func(x kernel.Coded, raw []byte) {
-		x.Scale[0], x.Low[0] = binary16(raw), binary16(raw[2:])
-		copy(x.Codes, raw[4:20])
+	"Q4_0": {kernel.Q4_0, func(x kernel.Coded, raw []byte) {
+		for i := range x.Scale {
+			b := (*[18]byte)(raw[18*i:])
+			x.Scale[i] = binary16(b[:])
+			*(*[16]byte)(x.Codes[16*i:]) = [16]byte(b[2:])
+		}
 	}},
-	"Q8_0": {kernel.Q8_0, func(x kernel.Coded, raw []byte) { x.Scale[0] = binary16(raw); copy(x.Codes, raw[2:34]) }},
-	"Q4_K": {kernel.Q4K, unpackQ4K},
-	"Q5_K": {kernel.Q5K, unpackQ5K},
-	"Q6_K": {kernel.Q6K, unpackQ6K},
+	"Q4_1": {kernel.Q4_1, func(x kernel.Coded, raw []byte) {
+		for i := range x.Scale {
+			b := (*[20]byte)(raw[20*i:])
+			x.Scale[i], x.Low[i] = binary16(b[:]), binary16(b[2:])
+			*(*[16]byte)(x.Codes[16*i:]) = [16]byte(b[4:])
+		}
+	}},
+	"Q8_0": {kernel.Q8_0, func(x kernel.Coded, raw []byte) {
+		for i := range x.Scale {
+			b := (*[34]byte)(raw[34*i:])
+			x.Scale[i] = binary16(b[:])
+			*(*[32]byte)(x.Codes[32*i:]) = [32]byte(b[2:])
+		}
+	}},
+	"Q4_K": {kernel.Q4K, eachBlock(kernel.Q4K, 144, unpackQ4K)},
+	"Q5_K": {kernel.Q5K, eachBlock(kernel.Q5K, 176, unpackQ5K)},
+	"Q6_K": {kernel.Q6K, eachBlock(kernel.Q6K, 210, unpackQ6K)},
+}
+
+// eachBlock calls unpack for blocks of eight runs.
+func eachBlock(c kernel.Code, size int, unpack func(dst kernel.Coded, block []byte)) func(kernel.Coded, []byte) {
+	return func(dst kernel.Coded, raw []byte) {
+		for i := range len(raw) / size {
+			unpack(dst.Part(c, 8*i, 8*i+8), raw[i*size:(i+1)*size])
+		}
+	}
 }
 
 func binary16(raw []byte) uint32 { return uint32(binary.LittleEndian.Uint16(raw)) }
@@ -91,16 +117,23 @@ func (t *Tensor) ReadCoded(dst kernel.Coded, first int) error {
 	if first < 0 || runs%per != 0 || (block*per+runs)*kernel.RunValues > t.Elements() {
 		return fmt.Errorf("gguf: tensor %q has %d rows, not %d runs from row %d on", t.Name, t.Shape[0], runs, first)
 	}
-	raw := make([]byte, runs/per*t.form.bytes)
+	buffer, _ := rawPool.Get().(*[]byte)
+	if buffer == nil {
+		buffer = new([]byte)
+	}
+	defer rawPool.Put(buffer)
+	n := runs / per * t.form.bytes
+	*buffer = slices.Grow((*buffer)[:0], n)[:n]
+	raw := *buffer
 	if err := t.src.Read(raw, t.off+int64(block)*int64(t.form.bytes)); err != nil {
 		return err
 	}
-	for at := 0; at < runs; at += per {
-		codes[t.Type].unpack(dst.Part(c, at, at+per), raw[:t.form.bytes])
-		raw = raw[t.form.bytes:]
-	}
+	codes[t.Type].unpack(dst, raw)
 	return nil
 }
+
+// rawPool keeps blocks on their way.
+var rawPool sync.Pool
 
 // ReadCoded: see Tensor.
 func (h *reordered) ReadCoded(dst kernel.Coded, first int) error {

@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"sync"
 	"unsafe"
 )
@@ -81,14 +82,6 @@ type Coded struct {
 	Scale, Low []uint32
 }
 
-func (c Code) make(runs int) Coded {
-	x := Coded{Codes: make([]byte, runs*c.Bytes()), Scale: make([]uint32, runs*c.Scales())}
-	if c.Low() {
-		x.Low = make([]uint32, runs)
-	}
-	return x
-}
-
 // Part is the runs lo to hi.
 func (x Coded) Part(c Code, lo, hi int) Coded {
 	x.Codes, x.Scale = x.Codes[lo*c.Bytes():hi*c.Bytes()], x.Scale[lo*c.Scales():hi*c.Scales()]
@@ -111,8 +104,13 @@ func PackCoded(s *Store, c Code, k, n int, read func(lo int, dst Coded) error) (
 	const group = 4 * panelWidth // columns of a unit
 	Parallel(0, (n+group-1)/group, func(u int) {
 		lo, hi := span(n, group, u)
-		rows := c.make((hi - lo) * runs)
-		if err := read(lo, rows); err != nil {
+		rows, _ := codedPool.Get().(*Coded)
+		if rows == nil {
+			rows = &Coded{}
+		}
+		defer codedPool.Put(rows)
+		rows.resize(c, (hi-lo)*runs)
+		if err := read(lo, *rows); err != nil {
 			mu.Lock()
 			defer mu.Unlock()
 			if failed == nil {
@@ -120,14 +118,23 @@ func PackCoded(s *Store, c Code, k, n int, read func(lo int, dst Coded) error) (
 			}
 			return
 		}
-		for j := lo; j < hi; j++ {
-			for r := range runs {
-				at := ((j / panelWidth * runs) + r) * c.words()
-				c.put(p.coded[at:at+c.words()], j%panelWidth, rows.Part(c, (j-lo)*runs+r, (j-lo)*runs+r+1))
-			}
+		for j0 := lo; j0 < hi; j0 += panelWidth {
+			c.pack(p.coded[j0*runs*c.words()/panelWidth:], rows.Part(c, (j0-lo)*runs, (min(hi, j0+panelWidth)-lo)*runs), runs)
 		}
 	})
 	return p, failed
+}
+
+// codedPool keeps rows on their way, so that loading leaves no garbage behind.
+var codedPool sync.Pool
+
+// resize makes room for a number of runs.
+func (x *Coded) resize(c Code, runs int) {
+	x.Codes = slices.Grow(x.Codes[:0], runs*c.Bytes())[:runs*c.Bytes()]
+	x.Scale = slices.Grow(x.Scale[:0], runs*c.Scales())[:runs*c.Scales()]
+	if x.Low = x.Low[:0]; c.Low() {
+		x.Low = slices.Grow(x.Low, runs)[:runs]
+	}
 }
 
 // words returns n zeros.
@@ -138,25 +145,40 @@ func (s *Store) words(n int) []uint32 {
 	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(s.Take(n)))), n)
 }
 
-// put writes one column of a run.
-func (c Code) put(run []uint32, column int, x Coded) {
-	for i, v := range append(x.Scale[:len(x.Scale):len(x.Scale)], x.Low...) {
-		if c.Wide() {
-			run[i*panelWidth+column] = v
-		} else {
-			run[i*panelWidth/2+column/2] |= v & 0xffff << (column % 2 * 16)
+// pack fills a panel, of zeros before, with the columns that x holds one after another, at most 16 of runs each.
+func (c Code) pack(panel []uint32, x Coded, runs int) {
+	words, head := c.words(), c.head()
+	for column := range len(x.Codes) / (runs * c.Bytes()) {
+		for r := range runs {
+			run, at := panel[r*words:(r+1)*words], column*runs+r
+			for i := range c.Scales() {
+				c.setScale(run, i, column, x.Scale[at*c.Scales()+i])
+			}
+			if c.Low() {
+				c.setScale(run, 1, column, x.Low[at])
+			}
+			run = run[head:]
+			if c.nibbles() {
+				q := x.Codes[at*(RunValues/2):][:RunValues/2]
+				run[column], run[panelWidth+column] = binary.LittleEndian.Uint32(q), binary.LittleEndian.Uint32(q[4:])
+				run[2*panelWidth+column], run[3*panelWidth+column] = binary.LittleEndian.Uint32(q[8:]), binary.LittleEndian.Uint32(q[12:])
+				continue
+			}
+			word, shift := column/4, column%4*8
+			run = run[:RunValues*panelWidth/4]
+			for i, q := range x.Codes[at*RunValues:][:RunValues] {
+				run[i*(panelWidth/4)+word] |= uint32(q) << shift
+			}
 		}
 	}
-	run = run[c.head():]
-	if c.nibbles() {
-		for j := range len(x.Codes) / 4 {
-			run[j*panelWidth+column] = binary.LittleEndian.Uint32(x.Codes[4*j:])
-		}
-		return
-	}
-	word, shift := column/4, column%4*8
-	for i, q := range x.Codes {
-		run[i*panelWidth/4+word] |= uint32(q) << shift
+}
+
+// setScale sets number i of the scales and lows of a column.
+func (c Code) setScale(run []uint32, i, column int, v uint32) {
+	if c.Wide() {
+		run[i*panelWidth+column] = v
+	} else {
+		run[i*panelWidth/2+column/2] |= v & 0xffff << (column % 2 * 16)
 	}
 }
 

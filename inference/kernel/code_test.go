@@ -25,7 +25,8 @@ func scalePattern(r *rand.Rand, c Code) uint32 {
 
 // randomCoded is rows of a coded matrix with codes that the format can hold.
 func randomCoded(r *rand.Rand, c Code, runs int) Coded {
-	x := c.make(runs)
+	var x Coded
+	x.resize(c, runs)
 	for i := range x.Codes {
 		x.Codes[i] = byte(r.Uint32())
 		switch c {
