@@ -100,8 +100,20 @@ func (j *job) prepareContinuation() error {
 		w.Example.IDs, w.Example.Decoder = idsOf(c.Prompt), idsOf(slices.Concat(c.Start, c.Answer[:word]))
 	}
 	j.merge([]inference.Window{w})
+	if j.r.Draws == 0 {
+		if j.r.Draws = wordDraws; float64(j.info.Parameters)*float64(len(w.Tokens)) > maxWordWork {
+			j.r.Draws = -1
+		}
+	}
 	return nil
 }
+
+// Language models are large: the figures of a written word have the smallest random control that can show p < 0.05, and above
+// maxWordWork (parameters times tokens, of which every control takes ten runs) they are left out, which a warning says.
+const (
+	wordDraws   = 20
+	maxWordWork = 1.5e10
+)
 
 func idsOf(tokens []inference.Token) []int32 {
 	out := make([]int32, len(tokens))

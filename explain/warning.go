@@ -12,6 +12,7 @@ const (
 	WarnWeak       = "not-above-random"  // no removal figure is better than 95 % of random attributions
 	WarnFlat       = "flat"              // no group changes the output at all
 	WarnBudget     = "budget-spent"      // the budget was spent before the values settled
+	WarnNoFigures  = "no-figures"        // nothing was removed to see what happens
 	WarnEmpty      = "no-content-tokens" // the text holds special tokens only
 )
 
@@ -28,6 +29,9 @@ func (j *job) warn(e *Explanation) {
 	gap := math.Abs(e.Output - e.BaselineOutput)
 	if j.method.Complete && math.Abs(e.Delta) > max(float64(0.05*gap), 1e-3) {
 		e.Warnings = appendNew(e.Warnings, WarnIncomplete)
+	}
+	if j.r.Continuation != nil && j.r.Draws < 0 {
+		e.Warnings = appendNew(e.Warnings, WarnNoFigures)
 	}
 	if j.method.ID == "attention" || j.method.ID == "attention-rollout" {
 		e.Warnings = appendNew(e.Warnings, WarnAttention)
