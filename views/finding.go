@@ -19,6 +19,9 @@ func predictionTitle(ctx context.Context, m Prediction) string {
 	if len(m.Classes) > 0 {
 		name = m.Classes[0].Label + ", " + m.ID
 	}
+	if m.Written != nil {
+		name = clipped(m.Written.Text, 40) + ", " + m.ID
+	}
 	return i18n.T(ctx, "prediction.title", "name", name)
 }
 

@@ -28,10 +28,11 @@ type explainBody struct {
 	Params map[string]any `json:"params,omitempty"`
 	Target string         `json:"target,omitempty" schema:"maxLength=200"`
 	Seed   uint64         `json:"seed,omitempty" schema:"minimum=0;maximum=9007199254740991"`
+	Answer int            `json:"answer,omitempty" schema:"minimum=0;maximum=15"`
 }
 
 func (b *explainBody) request(c *Context) app.ExplainRequest {
-	return app.ExplainRequest{Method: b.Method, Params: b.Params, Target: b.Target, Seed: b.Seed, RequestID: c.RequestID}
+	return app.ExplainRequest{Method: b.Method, Params: b.Params, Target: b.Target, Seed: b.Seed, Answer: b.Answer, RequestID: c.RequestID}
 }
 
 type revealBody struct {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strconv"
 
 	"vitrine/policy"
 	"vitrine/views"
@@ -22,9 +23,15 @@ func predictionExplain(c *Context) error {
 	if method == "" {
 		return invalid("no method was chosen", "pick one of the methods of the form")
 	}
-	e, err := c.App.Explain(c.Ctx(), c.Caller, id, app.ExplainRequest{Method: method, Params: params(form, method), Target: form.Get("target"), RequestID: c.RequestID})
+	r := app.ExplainRequest{Method: method, Params: params(form, method), Target: form.Get("target"), RequestID: c.RequestID}
+	wordRequest(&r, form)
+	e, err := c.App.Explain(c.Ctx(), c.Caller, id, r)
 	if err == nil {
-		return c.Redirect(http.StatusSeeOther, "/predictions/"+id+"?e="+e.ID)
+		to := "/predictions/" + id + "?e=" + e.ID
+		if e.Target.Words > 0 && e.Target.Index >= 0 {
+			to += "&w=" + strconv.Itoa(e.Target.Index) + "#answer"
+		}
+		return c.Redirect(http.StatusSeeOther, to)
 	}
 	p := problem(err, c.RequestID)
 	if p.Status >= http.StatusInternalServerError || p.Status == http.StatusNotFound {

@@ -80,7 +80,7 @@ func (c *Context) playground(f *playgroundForm) (views.Playground, *app.ModelVie
 	}
 	ref := ""
 	for _, x := range list {
-		if x.Modality != f.kind {
+		if x.Modality != f.kind || writes(x.Task) {
 			continue
 		}
 		name := x.Name + "@" + x.Version

@@ -56,7 +56,12 @@ func (c *Context) prediction(id, explanation string, form url.Values) (views.Pre
 	for _, w := range v.Windows {
 		m.Windows = append(m.Windows, views.Window{Start: w.Start, End: w.End, Tokens: w.Tokens})
 	}
-	if err := c.withExplanation(&m, v, explanation); err != nil {
+	if len(v.Output.Generated) > 0 {
+		err = c.withWritten(&m, v, explanation, form)
+	} else {
+		err = c.withExplanation(&m, v, explanation)
+	}
+	if err != nil {
 		return m, err
 	}
 	for i := range v.Reviews {
@@ -152,6 +157,9 @@ func (c *Context) withMethods(m *views.Prediction, v *app.PredictionView, form u
 				chosen = x.ID
 			}
 		}
+	}
+	if len(v.Output.Generated) > 0 {
+		fitting = forWords(fitting)
 	}
 	m.Methods = methods(fitting, form, chosen)
 }

@@ -120,3 +120,42 @@ for (const zone of qa("[data-drop]")) {
   zone.addEventListener("drop", (e) => { e.preventDefault(); zone.removeAttribute("data-over"); take(e.dataTransfer.files); });
   document.addEventListener("paste", (e) => { if (e.clipboardData && e.clipboardData.files.length) take(e.clipboardData.files); });
 }
+
+// Forms with data-stream show an answer while it is written, and then lead to the page that keeps it. Without script the same form
+// waits for the whole answer.
+for (const f of qa("form[data-stream]")) {
+  f.addEventListener("submit", async (e) => {
+    e.preventDefault();
+    const box = q("#stream"), out = q("[data-out]", box), stop = q("[data-stop]", box), kept = q("[data-kept]", box);
+    const cut = new AbortController();
+    let began = false;
+    stop.onclick = () => cut.abort();
+    const on = {
+      start: (d) => { began = true; out.textContent = ""; kept.href = d.url; box.hidden = false; box.scrollIntoView({ block: "nearest" }); },
+      text: (d) => { out.textContent += d.text; },
+      done: (d) => { location.href = d.url; },
+      problem: (d) => { out.textContent += "\n" + d.text; kept.hidden = false; say(d.text); },
+    };
+    try {
+      const r = await fetch(f.action, { method: "POST", body: new URLSearchParams(new FormData(f)), headers: { Accept: "text/event-stream" }, signal: cut.signal });
+      if (!(r.headers.get("Content-Type") || "").startsWith("text/event-stream")) { f.submit(); return; }
+      const reader = r.body.pipeThrough(new TextDecoderStream()).getReader();
+      for (let rest = ""; ;) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        const parts = (rest + value).split("\n\n");
+        rest = parts.pop();
+        for (const part of parts) {
+          const m = /^event: (\w+)\ndata: (.*)$/.exec(part);
+          if (m && on[m[1]]) on[m[1]](JSON.parse(m[2]));
+        }
+      }
+    } catch {
+      if (!began) { if (!cut.signal.aborted) f.submit(); return; }
+      stop.hidden = true;
+      kept.hidden = false;
+      say(stop.dataset.stopped);
+      delete f.dataset.sent;
+    }
+  });
+}
