@@ -24,6 +24,7 @@ var navActions = map[string]struct{ action, object string }{
 	"exports":     {string(policy.Export), "audit:*"},
 	"policies":    {string(policy.PolicyRead), "policy:*"},
 	"models":      {string(policy.ModelRead), "model:*"},
+	"people":      {string(policy.UserManage), "user:*"},
 }
 
 // shell is the frame of a page for this caller.

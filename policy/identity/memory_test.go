@@ -17,11 +17,17 @@ type memory struct {
 	factors  map[string]Factor
 	recovery map[string][]string
 	external map[string]string
+	invited  map[string]invitation // by token hash
+}
+
+type invitation struct {
+	user    string
+	expires time.Time
 }
 
 func newMemory() *memory {
 	return &memory{users: map[string]User{}, sessions: map[string]Session{}, keys: map[string]Key{},
-		factors: map[string]Factor{}, recovery: map[string][]string{}, external: map[string]string{}}
+		factors: map[string]Factor{}, recovery: map[string][]string{}, external: map[string]string{}, invited: map[string]invitation{}}
 }
 
 func (m *memory) AddUser(_ context.Context, u User) error {
@@ -263,3 +269,39 @@ func (m *memory) LinkExternal(_ context.Context, workspace, issuer, subject, use
 	m.external[workspace+"\x00"+issuer+"\x00"+subject] = userID
 	return nil
 }
+
+func (m *memory) Factors(context.Context, string) (map[string]bool, error) { return nil, nil }
+
+func (m *memory) SetInvitation(_ context.Context, userID, hash string, expires time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for h, i := range m.invited {
+		if i.user == userID {
+			delete(m.invited, h)
+		}
+	}
+	m.invited[hash] = invitation{userID, expires}
+	return nil
+}
+
+func (m *memory) Invitation(_ context.Context, hash string) (string, time.Time, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i, ok := m.invited[hash]
+	if !ok {
+		return "", time.Time{}, ErrNotFound
+	}
+	return i.user, i.expires, nil
+}
+
+func (m *memory) DeleteInvitation(_ context.Context, hash string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.invited[hash]; !ok {
+		return ErrNotFound
+	}
+	delete(m.invited, hash)
+	return nil
+}
+
+func (m *memory) Invitations(context.Context, string) (map[string]time.Time, error) { return nil, nil }

@@ -251,6 +251,39 @@ func (s *Service) Users(ctx context.Context, workspace string) ([]User, error) {
 	return s.store.Users(ctx, workspace)
 }
 
+// Members lists the accounts of a workspace by name, with what an administrator sees of
+// how they sign in.
+func (s *Service) Members(ctx context.Context, workspace string) ([]Member, error) {
+	users, err := s.store.Users(ctx, workspace)
+	if err != nil {
+		return nil, err
+	}
+	factors, err := s.store.Factors(ctx, workspace)
+	if err != nil {
+		return nil, err
+	}
+	invited, err := s.store.Invitations(ctx, workspace)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Member, len(users))
+	for i, u := range users {
+		out[i] = Member{u, factors[u.ID], invited[u.ID]}
+		if s.now().After(out[i].Invited) {
+			out[i].Invited = time.Time{}
+		}
+	}
+	return out, nil
+}
+
+// Member is an account with how it signs in. Invited is until when its invitation works;
+// zero without one.
+type Member struct {
+	User
+	Factor  bool
+	Invited time.Time
+}
+
 // DisableUser ends an account and its sessions at once. ErrLastAdmin keeps the
 // last administrator.
 func (s *Service) DisableUser(ctx context.Context, id string) error {

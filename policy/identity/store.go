@@ -75,6 +75,16 @@ type Store interface {
 	UseStep(ctx context.Context, userID string, step int64) error
 	UseRecoveryCode(ctx context.Context, userID, hash string) error
 	DeleteFactor(ctx context.Context, userID string) error
+	// Factors are the users of a workspace with a confirmed factor.
+	Factors(ctx context.Context, workspace string) (map[string]bool, error)
+
+	// SetInvitation replaces a user's invitation.
+	SetInvitation(ctx context.Context, userID, tokenHash string, expires time.Time) error
+	Invitation(ctx context.Context, tokenHash string) (userID string, expires time.Time, err error)
+	// DeleteInvitation gives ErrNotFound to all but one of those who spend it at once.
+	DeleteInvitation(ctx context.Context, tokenHash string) error
+	// Invitations are the users of a workspace who have one, and when it ends.
+	Invitations(ctx context.Context, workspace string) (map[string]time.Time, error)
 
 	// UserByExternal finds the account that an identity provider's subject signs in to.
 	UserByExternal(ctx context.Context, workspace, issuer, subject string) (User, error)

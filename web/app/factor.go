@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"vitrine/audit"
-	"vitrine/policy"
 	"vitrine/policy/identity"
 )
 
@@ -151,30 +150,5 @@ func (a *App) RemoveFactor(ctx context.Context, c identity.Caller) error {
 			return err
 		}
 		return a.logAccount(ctx, c.ID, c.Auth, "authenticator-removed")
-	}))
-}
-
-// ResetFactor takes the authenticator app of somebody who lost it away, and ends their
-// sessions: an administrator vouches for them.
-func (a *App) ResetFactor(ctx context.Context, c identity.Caller, userID string) error {
-	d, err := a.allow(ctx, ask{caller: c, action: policy.UserManage, denied: "USER.CHANGED.DENIED",
-		event: func(e *audit.Event) { e.Codes = map[string]string{"change": "authenticator-removed"} }})
-	if err != nil {
-		return err
-	}
-	u, err := a.people.User(ctx, userID)
-	if err != nil || u.Workspace != a.workspace {
-		return notFound("account")
-	}
-	return identityError(a.db.Write(ctx, func(ctx context.Context) error {
-		if err := a.people.RemoveFactor(ctx, u.ID); err != nil {
-			return err
-		}
-		if err := a.people.CloseOthers(ctx, u.ID, ""); err != nil {
-			return err
-		}
-		_, err := a.log.Append(ctx, audit.Event{Code: "USER.CHANGED.OK", Actor: c.ID, Auth: c.Auth, Action: string(policy.UserManage),
-			Object: u.ID, Decision: decisionLeaf(d), Codes: map[string]string{"change": "authenticator-removed"}})
-		return err
 	}))
 }

@@ -29,6 +29,8 @@ func identityError(err error) error {
 		return fail(ErrSession, "sign in", "the session or key is not valid, or not any more")
 	case errors.Is(err, identity.ErrSetup):
 		return fail(ErrSetup, "start the server again for a new link", "it was used, is over 30 minutes old, or an administrator exists")
+	case errors.Is(err, identity.ErrInvitation):
+		return fail(ErrSetup, "ask an administrator for a new one", "the invitation was used, replaced, or is over three days old")
 	case errors.Is(err, identity.ErrPassword):
 		return fail(ErrPassword, "choose another one", "%s", plain(err))
 	case errors.Is(err, identity.ErrName):
