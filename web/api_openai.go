@@ -187,7 +187,7 @@ func (x *call) sampling(r *app.GenerateRequest) {
 	x.seed(r)
 	x.bias(r)
 	r.Stop = x.stops("stop")
-	r.Format = x.format()
+	r.Format = x.format("response_format")
 }
 
 // seed takes a whole number; a negative one is as good as another.
@@ -228,43 +228,15 @@ func (x *call) bias(r *app.GenerateRequest) {
 	}
 }
 
-// format takes response_format in the three dialects that clients send.
-func (x *call) format() *app.FormatRequest {
-	var f *struct {
-		Type   string          `json:"type"`
-		Value  json.RawMessage `json:"value"`
-		Schema json.RawMessage `json:"schema"`
-		JSON   *struct {
-			Schema json.RawMessage `json:"schema"`
-		} `json:"json_schema"`
+// format takes what the answer must be, in the dialects that clients send.
+func (x *call) format(name string) *app.FormatRequest {
+	var raw json.RawMessage
+	x.take(name, &raw)
+	f, err := app.ReadFormat(raw)
+	if err != nil {
+		x.complain(err.Error(), app.Hint(err))
 	}
-	x.take("response_format", &f)
-	if f == nil || f.Type == "text" {
-		return nil
-	}
-	out := &app.FormatRequest{Type: f.Type}
-	switch {
-	case f.Type == "json_schema" && f.JSON != nil && len(f.JSON.Schema) > 0:
-		out.Schema = f.JSON.Schema
-	case f.Type == "json_schema" && len(f.Value) > 0:
-		out.Schema = f.Value
-	case f.Type == "json_schema":
-		x.complain("response_format has no json_schema.schema", "send the schema that the answer must meet")
-	case f.Type == "json_object" || f.Type == "json":
-		if out.Type, out.Schema = "json_object", f.Schema; len(f.Value) > 0 {
-			out.Schema = f.Value
-		}
-		if len(out.Schema) > 0 {
-			out.Type = "json_schema"
-		}
-	case f.Type == "regex" && len(f.Value) > 0:
-		if json.Unmarshal(f.Value, &out.Text) != nil {
-			x.complain("response_format of type regex has no text as its value", "send the expression")
-		}
-	default:
-		x.complain("response_format has an unknown type", "use text, json_object or json_schema")
-	}
-	return out
+	return f
 }
 
 // governed takes what the policy needs to know, and an explanation that is asked for.

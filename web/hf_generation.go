@@ -81,15 +81,7 @@ func (p *hfParams) generation(x *call, task string, r *app.PredictRequest) (*hfC
 	x.take("decoder_input_details", &q.prefill)
 	x.whole("top_n_tokens", &q.top, 0, 20)
 	x.take("stream", &q.stream)
-	var grammar *app.FormatRequest
-	x.take("grammar", &grammar)
-	if grammar != nil {
-		x.values["response_format"] = x.values["grammar"]
-		if grammar.Type == "json" {
-			grammar.Type = "json_object"
-		}
-		g.Format = x.format()
-	}
+	g.Format = x.format("grammar")
 	x.take("src_lang", new(string))
 	x.take("tgt_lang", &g.Language)
 	x.take("prefix", &g.Prefix)

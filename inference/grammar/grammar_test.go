@@ -298,6 +298,7 @@ func TestResponseFormat(t *testing.T) {
 		`{"type":"json_schema","json_schema":{"name":"x","strict":true,"schema":` + schema + `}}`: false,
 		`{"type":"json_object","value":` + schema + `}`:                                           false,
 		`{"type":"json","value":` + schema + `}`:                                                  false,
+		`{"type":"json_schema","value":{"name":"x","schema":` + schema + `}}`:                     false,
 		`{"type":"json_object","schema":` + schema + `}`:                                          false,
 		`{"type":"json_object"}`:                                                                  true,
 	} {

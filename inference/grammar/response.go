@@ -12,6 +12,7 @@ import (
 //
 //	{"type":"json_schema","json_schema":{"name":…,"schema":…,"strict":…}}   (OpenAI)
 //	{"type":"json_object","value":…}, {"type":"json","value":…}             (Hugging Face)
+//	{"type":"json_schema","value":{"name":…,"schema":…}}                     (Hugging Face)
 //	{"type":"json_object","schema":…}                                        (llama.cpp)
 //
 // and {"type":"regex","value":"…"} of Hugging Face's grammars for an expression. strict
@@ -76,6 +77,8 @@ func ReadResponseFormat(raw json.RawMessage) (kind string, schema json.RawMessag
 	case "json_schema":
 		if f.JSONSchema != nil {
 			schema = f.JSONSchema.Schema
+		} else if inner := named(schema); inner != nil {
+			schema = inner
 		}
 		if schema == nil {
 			return wrong("has no json_schema.schema")
@@ -93,4 +96,15 @@ func ReadResponseFormat(raw json.RawMessage) (kind string, schema json.RawMessag
 		return f.Type, nil, pattern, nil
 	}
 	return "", nil, "", unsupported("the type %q of response_format; those possible are text, json_object, json_schema and regex", clip(f.Type))
+}
+
+// named is the schema within {"name":…,"schema":…}; no schema has a keyword "schema".
+func named(raw json.RawMessage) json.RawMessage {
+	var f struct {
+		Schema json.RawMessage `json:"schema"`
+	}
+	if json.Unmarshal(raw, &f) != nil {
+		return nil
+	}
+	return f.Schema
 }

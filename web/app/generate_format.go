@@ -18,16 +18,14 @@ type FormatRequest struct {
 }
 
 // ReadFormat takes the response_format of a chat or the grammar of a text generation, in
-// the dialects that grammar.FromResponseFormat names; nil for any text. What cannot be
-// enforced is refused with ErrInput.
+// the dialects that grammar.FromResponseFormat names; nil for any text. Errors: ErrInput for
+// a type or member that is not known; the schema itself is judged by Generate.
 func ReadFormat(raw json.RawMessage) (*FormatRequest, error) {
 	kind, schema, pattern, err := grammar.ReadResponseFormat(raw)
 	if err != nil || kind == "" {
 		return nil, formatError(err)
 	}
-	f := &FormatRequest{Type: kind, Schema: schema, Text: pattern}
-	_, err = f.grammar()
-	return f, err
+	return &FormatRequest{Type: kind, Schema: schema, Text: pattern}, nil
 }
 
 // grammar is the format's; nil for nil. Errors: ErrInput for what cannot be enforced, which

@@ -263,9 +263,13 @@ func TestGenerateFormat(t *testing.T) {
 	if f, err := ReadFormat(json.RawMessage(`{"type":"text"}`)); f != nil || err != nil {
 		t.Errorf("any text: %v %v", f, err)
 	}
-	for _, format := range []string{`{"type":"json_schema","json_schema":{"schema":{"not":{}}}}`, `{"type":"xml"}`, `7`} {
+	for _, format := range []string{`{"type":"xml"}`, `7`} {
 		if _, err := ReadFormat(json.RawMessage(format)); !errors.Is(err, ErrInput) || Hint(err) == "" {
 			t.Errorf("%s: %v", format, err)
 		}
+	}
+	f := &FormatRequest{Type: "json_schema", Schema: json.RawMessage(`{"type":"object","propertyNames":{}}`)}
+	if _, err := a.Generate(context.Background(), c, GenerateRequest{Model: writer, Text: text("Go:"), Format: f}, Sink{}); !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), "propertyNames") {
+		t.Errorf("a keyword that is not enforced: %v", err)
 	}
 }
