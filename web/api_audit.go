@@ -17,9 +17,12 @@ func init() {
 	api(http.MethodGet, "/log/:log/*", policy.AuditRead, Doc{Summary: "The log in C2SP tlog-tiles layout: checkpoint, tile/…, tile/entries/…", Media: "application/octet-stream", Path: map[string]string{"log": "^[0-9A-Za-z]+$", "path": "^[0-9A-Za-z./-]+$"}}, logTile)
 }
 
+// wordsPattern is up to four words of what metadata is made of.
+const wordsPattern = `^$|^[A-Za-z0-9._:/@-]{3,96}( [A-Za-z0-9._:/@-]{3,96}){0,3}$`
+
 // eventArgs are the filters of the log, the same for lists and exports.
 var eventArgs = append([]Arg{
-	Arg{Name: "kind", Summary: "PREDICTION.MADE.OK, or a prefix", Schema: obj{"type": "string", "pattern": schemaPatterns["kinds"]}}, text("actor", "user:… or key:…"), text("model", "name or name@version"),
+	Arg{Name: "kind", Summary: "PREDICTION.MADE.OK, or a prefix", Schema: obj{"type": "string", "pattern": schemaPatterns["kinds"]}}, {Name: "text", Summary: "up to four words that stand anywhere in the metadata", Schema: obj{"type": "string", "pattern": wordsPattern}}, text("actor", "user:… or key:…"), text("model", "name or name@version"),
 	choice("decision", "", "allow", "deny"), text("object", ""),
 	{Name: "from", Summary: "first index", Schema: obj{"type": "integer", "minimum": 0, "maximum": 1<<53 - 1}},
 	{Name: "to", Summary: "index after the last", Schema: obj{"type": "integer", "minimum": 0, "maximum": 1<<53 - 1}},
@@ -28,7 +31,7 @@ var eventArgs = append([]Arg{
 func (q *query) events() app.EventQuery {
 	return app.EventQuery{
 		Page: q.page(), Kind: q.str("kind"), Actor: q.str("actor"), Model: q.str("model"),
-		Decision: q.oneOf("decision", "allow", "deny"), Object: q.str("object"), After: q.when("after"), Until: q.when("until"),
+		Decision: q.oneOf("decision", "allow", "deny"), Object: q.str("object"), Text: strings.Fields(q.str("text")), After: q.when("after"), Until: q.when("until"),
 		From: q.integer("from", 0, 1<<53-1), To: q.integer("to", 0, 1<<53-1),
 	}
 }
@@ -44,6 +47,9 @@ func eventList(c *Context) error {
 	}
 	if !compiled(schemaPatterns["index"]).MatchString(r.Before) {
 		return invalid("the query parameter before is not a cursor of this list", "use the cursor that the part before ended with")
+	}
+	if !compiled(wordsPattern).MatchString(c.QueryParam("text")) {
+		return invalid("the query parameter text is not made of words", "use up to four words of letters, digits and . _ : / @ -")
 	}
 	v, err := c.App.AuditEvents(c.Ctx(), c.Caller, r)
 	if err != nil {

@@ -16,7 +16,8 @@ type auditTerms struct {
 	query app.EventQuery
 }
 
-// auditQuery reads a search: words of the form name:value, separated by blanks.
+// auditQuery reads a search: words of the form name:value, and words that
+// stand anywhere in an entry, separated by blanks.
 // Whatever is not understood is left out and named in the complaint, so that a
 // typing mistake never looks like an empty log.
 func (c *Context) auditQuery(typed string) (t auditTerms, complaint string) {
@@ -37,7 +38,11 @@ func (c *Context) auditQuery(typed string) (t auditTerms, complaint string) {
 // add puts one word into the filter and returns the key of a complaint, or "".
 func (t *auditTerms) add(word string) string {
 	name, value, ok := strings.Cut(word, ":")
-	if !ok || value == "" {
+	if !ok {
+		t.query.Text = append(t.query.Text, word)
+		return ""
+	}
+	if value == "" {
 		return "audit.bad-query"
 	}
 	switch name {
@@ -49,6 +54,8 @@ func (t *auditTerms) add(word string) string {
 		t.query.Model = value
 	case "object":
 		t.query.Object = value
+	case "text":
+		t.query.Text = append(t.query.Text, value)
 	case "decision":
 		if value != "allow" && value != "deny" {
 			return "audit.bad-query"

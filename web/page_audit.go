@@ -43,7 +43,7 @@ func auditPage(c *Context) error {
 	if err != nil {
 		return err
 	}
-	m := views.Audit{Shell: c.shell("audit"), Query: typed, Error: complaint, Total: list.Total, Size: list.Size, Export: "/exports"}
+	m := views.Audit{Shell: c.shell("audit"), Query: typed, Error: complaint, Total: list.Total, More: list.More, Size: list.Size, Export: "/exports"}
 	m.Health = c.logHealth(m.Shell)
 	for _, e := range list.Items {
 		m.Rows = append(m.Rows, c.eventRow(e))

@@ -211,12 +211,12 @@ func TestDashboardNumbersEqualTheirLists(t *testing.T) {
 
 func TestAuditSearch(t *testing.T) {
 	v := visit(t, "auditor")
-	for q, want := range map[string]int{"kind:SESSION": 200, "decision:deny after:2020-01-01": 200, "index:0-3": 200, "nonsense": 200, "before:soon": 200, strings.Repeat("kind:A ", 100): 200} {
+	for q, want := range map[string]int{"kind:SESSION": 200, "decision:deny after:2020-01-01": 200, "index:0-3": 200, "nonsense": 200, "colour:blue": 200, "sentiment-minilm made": 200, "before:soon": 200, strings.Repeat("kind:A ", 100): 200} {
 		status, doc := v.get("/audit?q=" + url.QueryEscape(q))
 		if status != want {
 			t.Errorf("%q: status %d", q, status)
 		}
-		if (q == "nonsense" || q == "before:soon") && doc.Find("p.error").Length() != 1 {
+		if (q == "colour:blue" || q == "before:soon") && doc.Find("p.error").Length() != 1 {
 			t.Errorf("%q is not complained about", q)
 		}
 	}

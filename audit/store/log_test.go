@@ -19,18 +19,18 @@ import (
 const testWorkspace = "default"
 
 // open opens database and log in dir; both are closed at the end of the test.
-func open(t *testing.T, dir string, o Options) (*db.DB, *Log) {
+func open(t testing.TB, dir string, o Options) (*db.DB, *Log) {
 	t.Helper()
 	return openAt(t, dir, dbtest.Address(t, dir), o)
 }
 
 // openFile is open for what only a file has.
-func openFile(t *testing.T, dir string, o Options) (*db.DB, *Log) {
+func openFile(t testing.TB, dir string, o Options) (*db.DB, *Log) {
 	t.Helper()
 	return openAt(t, dir, "", o)
 }
 
-func openAt(t *testing.T, dir, address string, o Options) (*db.DB, *Log) {
+func openAt(t testing.TB, dir, address string, o Options) (*db.DB, *Log) {
 	t.Helper()
 	d, err := db.OpenURL(t.Context(), dir, address)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -39,10 +40,12 @@ type Query struct {
 	Object   string
 	Decision string // allow or deny
 	Request  string
-	After    time.Time // at or after
-	Before   time.Time // before
-	First    *int64    // smallest index
-	Last     *int64    // largest index
+	// Text are words that all stand somewhere in the metadata: ids, codes, names, hashes.
+	Text   []string
+	After  time.Time // at or after
+	Before time.Time // before
+	First  *int64    // smallest index
+	Last   *int64    // largest index
 	// WithoutBestEffort leaves out page views and the like.
 	WithoutBestEffort bool
 
@@ -56,6 +59,10 @@ type Page struct {
 	Entries []Entry
 	Next    *int64
 }
+
+const maxWords = 4
+
+var searchable = regexp.MustCompile(`^[A-Za-z0-9._:/@-]{3,96}$`)
 
 var kindPrefix = regexp.MustCompile(`^[A-Z]{2,16}(\.[A-Z]{2,16}){0,2}$`)
 
@@ -97,7 +104,58 @@ func (l *Log) Events(ctx context.Context, q Query) (Page, error) {
 
 // filter adds the conditions of q except the cursor.
 func (l *Log) filter(tx *gorm.DB, q Query) (*gorm.DB, error) {
-	tx = tx.Model(&eventRow{}).Where("workspace = ? AND idx IS NOT NULL", l.o.Workspace)
+	tx, err := l.fields(tx.Model(&eventRow{}).Where("workspace = ? AND idx IS NOT NULL", l.o.Workspace), q)
+	if err != nil {
+		return nil, err
+	}
+	for column, value := range map[string]string{"actor": q.Actor, "object": q.Object, "request": q.Request} {
+		if value != "" {
+			tx = tx.Where(column+" = ?", value)
+		}
+	}
+	if len(q.Text) > maxWords {
+		return nil, fmt.Errorf("audit/store: at most %d words are searched for: %w", maxWords, ErrQuery)
+	}
+	for _, w := range q.Text {
+		if !searchable.MatchString(w) {
+			return nil, fmt.Errorf("audit/store: a word to search for has 3 to 96 letters, digits, '.', '_', ':', '/', '@' or '-': %w", ErrQuery)
+		}
+		tx = l.word(tx, w)
+	}
+	if !q.After.IsZero() {
+		tx = tx.Where("time >= ?", audit.FormatTime(q.After))
+	}
+	if !q.Before.IsZero() {
+		tx = tx.Where("time < ?", audit.FormatTime(q.Before))
+	}
+	if q.First != nil {
+		tx = tx.Where("idx >= ?", *q.First)
+	}
+	if q.Last != nil {
+		tx = tx.Where("idx <= ?", *q.Last)
+	}
+	return tx, nil
+}
+
+// word restricts to entries whose metadata holds a word. Identifiers are found by their
+// indexes; any other word is looked for in the leaf itself, newest entries first.
+func (l *Log) word(tx *gorm.DB, w string) *gorm.DB {
+	if id := w[strings.LastIndexByte(w, ':')+1:]; len(id) == 26 {
+		return tx.Where("(event_id = ? OR request = ? OR actor IN ? OR object IN ?)", id, id,
+			[]string{"user:" + id, "key:" + id}, []string{w, "prediction:" + id, "explanation:" + id, "user:" + id, "key:" + id, "session:" + id, "export:" + id, "job:" + id, "review:" + id, "proposal:" + id})
+	}
+	// A leaf is JSON whose values have no character that LIKE gives a meaning but "_".
+	w = strings.ReplaceAll(w, "_", "!_")
+	text := "CAST(leaf AS TEXT) LIKE"
+	if tx.Name() == "postgres" {
+		text = "convert_from(leaf, 'UTF8') ILIKE"
+	}
+	return tx.Where(text+" ? ESCAPE '!'", "%"+w+"%")
+}
+
+// fields adds the conditions on what entries and counters both hold: code, model and
+// decision.
+func (l *Log) fields(tx *gorm.DB, q Query) (*gorm.DB, error) {
 	if len(q.Kinds) > 32 {
 		return nil, fmt.Errorf("audit/store: more than 32 kinds: %w", ErrQuery)
 	}
@@ -117,25 +175,13 @@ func (l *Log) filter(tx *gorm.DB, q Query) (*gorm.DB, error) {
 		}
 		tx = tx.Where(any)
 	}
-	for column, value := range map[string]string{"actor": q.Actor, "model": q.Model, "object": q.Object, "effect": q.Decision, "request": q.Request} {
-		if value != "" {
-			tx = tx.Where(column+" = ?", value)
-		}
-	}
 	if q.Decision != "" && q.Decision != "allow" && q.Decision != "deny" {
 		return nil, fmt.Errorf("audit/store: a decision is allow or deny: %w", ErrQuery)
 	}
-	if !q.After.IsZero() {
-		tx = tx.Where("time >= ?", audit.FormatTime(q.After))
-	}
-	if !q.Before.IsZero() {
-		tx = tx.Where("time < ?", audit.FormatTime(q.Before))
-	}
-	if q.First != nil {
-		tx = tx.Where("idx >= ?", *q.First)
-	}
-	if q.Last != nil {
-		tx = tx.Where("idx <= ?", *q.Last)
+	for column, value := range map[string]string{"model": q.Model, "effect": q.Decision} {
+		if value != "" {
+			tx = tx.Where(column+" = ?", value)
+		}
 	}
 	if q.WithoutBestEffort {
 		var codes []string
@@ -155,40 +201,21 @@ type Count struct {
 	N     int64
 }
 
-// Counts are the true numbers behind a filter.
+// Counts is the true size of what a filter matches.
 type Counts struct {
 	Total       int64
-	First, Last int64   // smallest and largest index; -1 when nothing matches
-	Kinds       []Count // by code
-	Decisions   []Count // allow, deny, "" for events without a decision
-	Actors      []Count // most frequent first, at most 20
-	Models      []Count // most frequent first, at most 20
+	First, Last int64 // smallest and largest index; -1 when nothing matches
 }
 
-// Counts counts what matches q; cursor and limit do not matter.
-func (l *Log) Counts(ctx context.Context, q Query) (Counts, error) {
-	var c Counts
+// Counts counts what matches q, reading all of it; cursor and limit do not matter. Pages
+// use Facets.
+func (l *Log) Counts(ctx context.Context, q Query) (c Counts, err error) {
 	tx, err := l.filter(l.db.Read(ctx), q)
 	if err != nil {
 		return c, err
 	}
-	var span struct{ Total, First, Last int64 }
-	if err := tx.Select("COUNT(*) AS total, COALESCE(MIN(idx), -1) AS first, COALESCE(MAX(idx), -1) AS last").Scan(&span).Error; err != nil {
+	if err := tx.Select("COUNT(*) AS total, COALESCE(MIN(idx), -1) AS first, COALESCE(MAX(idx), -1) AS last").Scan(&c).Error; err != nil {
 		return c, fmt.Errorf("audit/store: counting events: %w", err)
-	}
-	c.Total, c.First, c.Last = span.Total, span.First, span.Last
-	for _, g := range []struct {
-		column string
-		to     *[]Count
-		most   int
-	}{{"code", &c.Kinds, 200}, {"effect", &c.Decisions, 3}, {"actor", &c.Actors, 20}, {"model", &c.Models, 20}} {
-		tx, err := l.filter(l.db.Read(ctx), q)
-		if err != nil {
-			return c, err
-		}
-		if err := tx.Select(g.column + " AS value, COUNT(*) AS n").Group(g.column).Order("n DESC, value").Limit(g.most).Scan(g.to).Error; err != nil {
-			return c, fmt.Errorf("audit/store: counting events: %w", err)
-		}
 	}
 	return c, nil
 }

@@ -60,12 +60,20 @@ func TestQueries(t *testing.T) {
 		{"time", Query{After: at.Add(10 * time.Minute), Before: at.Add(20 * time.Minute)}, 20},
 		{"index", Query{First: index(10), Last: index(19)}, 10},
 		{"without views", Query{WithoutBestEffort: true}, 61},
+		{"word", Query{Text: []string{"sentiment-minilm"}}, 60},
+		{"word with a line", Query{Text: []string{"policy_hash"}}, 60},
+		{"two words", Query{Text: []string{"sentiment-minilm", "DENIED"}}, 60},
+		{"word that is none", Query{Text: []string{"senti_ent"}}, 0},
+		{"half a day", Query{After: at.Add(10 * time.Minute)}, 100},
 		{"together", Query{Kinds: []string{"PAGE", "PREDICTION"}, Actor: "user:local", Last: index(20)}, 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			counts, err := l.Counts(t.Context(), c.q)
 			if err != nil || counts.Total != c.n {
 				t.Errorf("%d, want %d (%v)", counts.Total, c.n, err)
+			}
+			if f, err := l.Facets(t.Context(), c.q); err != nil || f.Total != c.n || f.More {
+				t.Errorf("facets: %d, want %d (%v)", f.Total, c.n, err)
 			}
 			for _, ascending := range []bool{true, false} {
 				q, seen := c.q, []int64(nil)

@@ -111,7 +111,7 @@ func (l *Log) sequenceIn(ctx context.Context) (n int, head audit.Checkpoint, sig
 		return 0, head, nil, err
 	}
 	var rows []eventRow
-	if err := tx.Select("id", "leaf", "leaf_hash").Where("workspace = ? AND idx IS NULL", l.o.Workspace).Order("id").Limit(batch).Find(&rows).Error; err != nil {
+	if err := tx.Select("id", "leaf", "leaf_hash", "code", "time", "model", "effect").Where("workspace = ? AND idx IS NULL", l.o.Workspace).Order("id").Limit(batch).Find(&rows).Error; err != nil {
 		return 0, head, nil, err
 	}
 	if len(rows) == 0 {
@@ -125,6 +125,9 @@ func (l *Log) sequenceIn(ctx context.Context) (n int, head audit.Checkpoint, sig
 		if err := l.place(tx, h, r, old.Size+int64(i)); err != nil {
 			return 0, head, nil, err
 		}
+	}
+	if err := l.count(tx, rows); err != nil {
+		return 0, head, nil, err
 	}
 	size := old.Size + int64(len(rows))
 	if err := h.save(tx, old.Size, size); err != nil {

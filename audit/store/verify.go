@@ -21,6 +21,7 @@ const (
 	RootDiffers      = "root-differs"      // leaves and a signed checkpoint do not fit
 	CheckpointBad    = "checkpoint-bad"    // a checkpoint's signature does not hold
 	RolledBack       = "rolled-back"       // the database is older than what was signed
+	CountersDiffer   = "counters-differ"   // the numbers of the explorer are not those of the log
 	OutboxAltered    = "outbox-altered"    // a waiting event was changed
 	SequencerStopped = "sequencer-stopped" // events wait and cannot be included
 )
@@ -77,7 +78,7 @@ func (l *Log) Status() (last *Health, signed time.Time, fault error) {
 func (l *Log) Verify(ctx context.Context) (Health, error) {
 	start := time.Now()
 	h := Health{At: l.o.Now().UTC(), FirstBad: -1, Problems: []Problem{}}
-	c := &checker{log: l, ctx: ctx, h: &h}
+	c := &checker{log: l, ctx: ctx, h: &h, counted: map[counterKey]int64{}}
 	if err := c.run(); err != nil {
 		return h, fmt.Errorf("audit/store: verifying: %w", err)
 	}
@@ -90,15 +91,16 @@ func (l *Log) Verify(ctx context.Context) (Health, error) {
 
 // checker is one run of Verify.
 type checker struct {
-	log   *Log
-	ctx   context.Context
-	h     *Health
-	size  int64
-	acc   audit.Accumulator
-	level [8][]byte // hashes of the unfinished tile of each level
-	count [8]int64  // finished tiles of each level
-	heads []checkpointRow
-	tile0 []byte // stored tile of level 0 under the present leaf
+	log     *Log
+	ctx     context.Context
+	h       *Health
+	size    int64
+	acc     audit.Accumulator
+	level   [8][]byte // hashes of the unfinished tile of each level
+	count   [8]int64  // finished tiles of each level
+	heads   []checkpointRow
+	counted map[counterKey]int64
+	tile0   []byte // stored tile of level 0 under the present leaf
 }
 
 func (c *checker) run() error {
@@ -133,6 +135,11 @@ func (c *checker) run() error {
 	h.Root = root.String()
 	if signed != nil && len(h.Problems) == 0 && root != head.Root {
 		h.add(RootDiffers, -1, fmt.Sprintf("the %d leaves do not give the signed root", head.Size))
+	}
+	if len(h.Problems) == 0 {
+		if err := c.recount(); err != nil {
+			return err
+		}
 	}
 	return c.outbox()
 }
@@ -181,6 +188,7 @@ func (c *checker) stream() error {
 }
 
 func (c *checker) leaf(r eventRow) error {
+	c.counted[r.counter()]++
 	i := *r.Idx
 	hash := audit.LeafHash(r.Leaf)
 	stored, err := c.storedLeafHash(i)

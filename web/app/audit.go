@@ -32,7 +32,7 @@ func auditError(err error) error {
 // query is a filter in the log's own terms.
 func (q EventQuery) query() auditstore.Query {
 	model, _, _ := strings.Cut(q.Model, "@")
-	out := auditstore.Query{Actor: q.Actor, Model: model, Object: q.Object, Decision: q.Decision, After: q.After, Before: q.Until, First: q.From}
+	out := auditstore.Query{Actor: q.Actor, Model: model, Object: q.Object, Decision: q.Decision, Text: q.Text, After: q.After, Before: q.Until, First: q.From}
 	out.Kinds = strings.FieldsFunc(strings.ToUpper(q.Kind), func(r rune) bool { return r == ',' || r == ' ' })
 	if q.To != nil {
 		last := *q.To - 1
@@ -47,7 +47,7 @@ func (a *App) AuditEvents(ctx context.Context, c identity.Caller, q EventQuery) 
 		return nil, err
 	}
 	filter := q.query()
-	counts, err := a.log.Counts(ctx, filter)
+	counts, err := a.log.Facets(ctx, filter)
 	if err != nil {
 		return nil, auditError(err)
 	}
@@ -67,8 +67,8 @@ func (a *App) AuditEvents(ctx context.Context, c identity.Caller, q EventQuery) 
 	if err != nil {
 		return nil, err
 	}
-	list := &EventList{Items: []EventView{}, Total: counts.Total, Size: head.Size, Kinds: countViews(counts.Kinds),
-		Decisions: countViews(counts.Decisions), Actors: countViews(counts.Actors), Models: countViews(counts.Models)}
+	list := &EventList{Items: []EventView{}, Total: counts.Total, More: counts.More, Size: head.Size, Kinds: countViews(counts.Kinds),
+		Decisions: countViews(counts.Decisions), Models: countViews(counts.Models)}
 	for _, e := range page.Entries {
 		list.Items = append(list.Items, eventView(e))
 	}

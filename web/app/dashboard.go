@@ -40,11 +40,11 @@ func (a *App) Dashboard(ctx context.Context, c identity.Caller, since time.Time)
 		}
 	}
 	if may(policy.AuditRead, "denials", "failures") {
-		deny, err := a.log.Counts(ctx, auditstore.Query{Decision: policy.EffectDeny, After: since})
+		deny, err := a.log.Facets(ctx, auditstore.Query{Decision: policy.EffectDeny, After: since})
 		if err != nil {
 			return nil, err
 		}
-		failures, err := a.log.Counts(ctx, auditstore.Query{Kinds: []string{"PREDICTION.MADE.FAILED", "EXPLANATION.MADE.FAILED"}, After: since})
+		failures, err := a.log.Facets(ctx, auditstore.Query{Kinds: []string{"PREDICTION.MADE.FAILED", "EXPLANATION.MADE.FAILED"}, After: since})
 		if err != nil {
 			return nil, err
 		}

@@ -61,7 +61,7 @@ func buildTechnical(ctx context.Context, a *App, c identity.Caller, r ReportRequ
 
 // technicalUse is what the log and the reviews know of a model's work.
 func (a *App) technicalUse(ctx context.Context, d *report.Document, m *ModelView) error {
-	counts, err := a.log.Counts(ctx, auditstore.Query{Model: m.Name})
+	counts, err := a.log.Facets(ctx, auditstore.Query{Model: m.Name})
 	if err != nil {
 		return err
 	}

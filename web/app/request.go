@@ -67,6 +67,7 @@ type EventQuery struct {
 	Model    string // name or name@version
 	Decision string // allow or deny
 	Object   string
+	Text     []string // words that all stand somewhere in the metadata
 	After    time.Time
 	Until    time.Time
 	From, To *int64 // indexes, From included, To excluded

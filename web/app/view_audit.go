@@ -35,11 +35,12 @@ type EventList struct {
 	Items []EventView `json:"items"`
 	Next  string      `json:"next,omitempty"`
 	Total int64       `json:"total"` // of the whole filtered list
-	Size  int64       `json:"size"`  // entries in the log
-	// Facets of the whole filtered list; actors and models at most 20.
+	// More: only the newest 10,000 entries that match were counted, there are more.
+	More bool  `json:"more,omitempty"`
+	Size int64 `json:"size"` // entries in the log
+	// Facets of the entries counted; models at most 20.
 	Kinds     []CountView `json:"kinds"`
 	Decisions []CountView `json:"decisions"`
-	Actors    []CountView `json:"actors"`
 	Models    []CountView `json:"models"`
 }
 
