@@ -47,6 +47,17 @@ func chooseBaseline(info inference.Info, w inference.Window, name string) (Basel
 	return Baseline{Name: name, IDs: replaced(w, id)}, nil
 }
 
+// same says whether every window's baseline is its input: then no method has a difference to divide.
+func (j *job) same() bool {
+	for _, w := range j.windows {
+		if p := w.problem; p != nil && !(p.image() && slices.Equal(p.Baseline.Pixels, p.Example.Pixels) ||
+			!p.image() && p.Baseline.IDs != nil && slices.Equal(p.Baseline.IDs, p.Example.IDs)) {
+			return false
+		}
+	}
+	return true
+}
+
 // replaced gives the ids with every non-special token changed to id.
 func replaced(w inference.Window, id int32) []int32 {
 	ids := slices.Clone(w.Example.IDs)

@@ -46,3 +46,40 @@ func BenchmarkMethods(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkCheap answers 24 tokens by every cheap method at once, as a page does that shows them beside a prediction: values alone, with
+// the figures of each method's own ranking, and with the whole random control.
+func BenchmarkCheap(b *testing.B) {
+	fsys, _ := pretrained.FS("sentiment-minilm")
+	m, err := inference.OpenFS(fsys, "sentiment-minilm")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	in := inference.Input{Text: "the hotel room was small and noisy but the staff were kind and the breakfast was really good this time"}
+	var asks []Ask
+	for _, method := range Suited(m.Info()) {
+		params, err := method.Resolve(nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if method.steady(m.Info(), 24, params) {
+			asks = append(asks, Ask{Method: method.ID})
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		draws int
+	}{{"values", -1}, {"figures-1", 1}, {"figures-24", DefaultDraws}} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				for i, a := range Each(context.Background(), Request{Model: m, Input: in, Draws: c.draws}, asks) {
+					if a.Err != nil {
+						b.Fatalf("%s: %v", asks[i].Method, a.Err)
+					}
+				}
+			}
+			b.ReportMetric(float64(len(asks)), "methods")
+		})
+	}
+}

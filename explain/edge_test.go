@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/explain/metric"
 	"vitrine/inference"
 )
 
@@ -120,6 +121,67 @@ func TestFewTokens(t *testing.T) {
 					t.Errorf("%s, %s: figure %+v", m.ID, name, f)
 				}
 			}
+		}
+	}
+}
+
+// TestNothingToExplain: a constant model, and a baseline equal to the input, are said to be what they are by every method: no
+// value but zero, no figure of a ranking, no completeness that is none.
+func TestNothingToExplain(t *testing.T) {
+	constant := sumToy()
+	constant.forward = func(x inference.Example, over map[string][]float64) ([]float64, map[string]toyValue) {
+		_, taps := sumToy().forward(x, over)
+		return []float64{1, 2}, taps
+	}
+	same := sumToy()
+	black := toyImage()
+	for name, c := range map[string]struct {
+		m    Engine
+		in   inference.Input
+		code string
+	}{
+		"constant model":           {ids{constant, []int32{10, 12, 13}}, inference.Input{}, WarnEqual},
+		"text of the baseline":     {ids{same, []int32{0, 0, 0}}, inference.Input{}, WarnSame},
+		"picture of the baseline":  {black, inference.Input{Image: []byte{64}}, WarnSame},
+		"constant model, one word": {ids{constant, []int32{10}}, inference.Input{}, WarnEqual},
+	} {
+		for _, m := range Suited(c.m.Info()) {
+			e, err := Explain(context.Background(), Request{Model: c.m, Input: c.in, Method: m.ID, Draws: 3, Params: quick(m)})
+			if err != nil {
+				if !errors.Is(err, ErrUnsuitable) {
+					t.Errorf("%s, %s: %v", m.ID, name, err)
+				}
+				continue
+			}
+			if !slices.Contains(e.Warnings, c.code) {
+				t.Errorf("%s, %s: warnings %v", m.ID, name, e.Warnings)
+			}
+			ranks := metric.Ranks(Units(e))
+			for _, f := range e.Metrics {
+				if c.code == WarnSame && f.ID == "completeness" || !ranks && f.ID != "completeness" && f.ID != "sensitivity-max" {
+					t.Errorf("%s, %s: a figure %+v", m.ID, name, f)
+				}
+			}
+		}
+	}
+}
+
+// TestNotFiniteLater: a model that breaks on some masked input only is an error of every method or figure that meets it, and no
+// value that is none gets through.
+func TestNotFiniteLater(t *testing.T) {
+	m := sumToy()
+	inner := m.forward
+	m.forward = func(x inference.Example, over map[string][]float64) ([]float64, map[string]toyValue) {
+		logits, taps := inner(x, over)
+		if !slices.Contains(x.IDs, 13) {
+			logits[0], logits[1] = math.NaN(), math.Inf(1)
+		}
+		return logits, taps
+	}
+	for _, method := range Suited(m.info) {
+		_, err := Explain(context.Background(), Request{Model: ids{m, []int32{10, 12, 13}}, Method: method.ID, Draws: 3, Params: quick(method)})
+		if !errors.Is(err, ErrNumber) {
+			t.Errorf("%s: %v", method.ID, err)
 		}
 	}
 }

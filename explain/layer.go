@@ -8,7 +8,7 @@ import (
 
 // layerPath are the parameters of a path on a layer or through one.
 func layerPath() []Param {
-	return append(targetParams(), baselineParam(), layerParam("last"),
+	return append(targetParams(), baselineParam(), layerParam(),
 		Param{Name: "rule", Type: "enum", Default: "gausslegendre", Enum: captumRules, Help: "explain.param.rule"},
 		Param{Name: "steps", Type: "int", Default: 20, Min: bound(1), Max: bound(300), Help: "explain.param.steps"})
 }

@@ -34,6 +34,9 @@ func (j *job) measure(ctx context.Context, e *Explanation) error {
 		s.All = e.Attributions
 		textUnits(s, j.info, w)
 	}
+	if j.same() { // adding up to nothing is no achievement
+		s.All = nil
+	}
 	s.Signed, s.Again, s.Once = j.method.Signed, j.again(w), w.found.Values
 	j.others(s)
 	if j.r.Draws < 0 {

@@ -10,7 +10,7 @@ import (
 func init() {
 	register(Method{
 		ID: "layer-gradient-x-activation", Version: "1", Family: "gradient", Modalities: []string{"text", "image"}, Signed: true,
-		Params:   append(targetParams(), baselineParam(), layerParam("last")),
+		Params:   append(targetParams(), baselineParam(), layerParam()),
 		Suitable: layered,
 		Cost: func(info inference.Info, tokens int, _ map[string]any) Cost {
 			return spend(info, tokens, 1, 1)

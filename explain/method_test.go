@@ -205,6 +205,14 @@ func checkFigures(t *testing.T, e *Explanation) {
 			t.Errorf("%s: control %+v", f.ID, f)
 		}
 	}
+	if slices.Contains(e.Warnings, WarnEqual) {
+		for _, f := range e.Metrics {
+			if f.ID != "completeness" && f.ID != "sensitivity-max" {
+				t.Errorf("a figure %s of values that rank nothing", f.ID)
+			}
+		}
+		return
+	}
 	for _, m := range Metrics() {
 		picture := strings.HasSuffix(m.ID, "-auc")
 		if !seen[m.ID] && m.ID != "agreement" && m.ID != "sensitivity-max" && (!picture || e.Map != nil) {

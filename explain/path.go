@@ -144,9 +144,10 @@ func reduceParam() Param {
 	return Param{Name: "reduce", Type: "enum", Default: "l2", Enum: []string{"l2", "l1", "max", "sum"}, Help: "explain.param.reduce"}
 }
 
-// layerParam chooses a layer: "last", "first", a number from 0, or a name.
-func layerParam(standard string) Param {
-	return Param{Name: "layer", Type: "string", Default: standard, Help: "explain.param.any_layer"}
+// layerParam chooses a layer: "auto", "last", "first", a number from 0, or a name. Of a text "auto" is the middle one: what a
+// classifier reads of the last one is a single position, beside which no word has a value.
+func layerParam() Param {
+	return Param{Name: "layer", Type: "string", Default: "auto", Help: "explain.param.any_layer"}
 }
 
 // layers are the taps that a layer parameter counts: hidden states of a text, feature maps of a picture.
@@ -168,6 +169,11 @@ func layered(info inference.Info) error {
 // layerTap finds the tap that a layer parameter means; known is false where only the engine can tell.
 func layerTap(info inference.Info, layer string) (tap string, known bool) {
 	taps := layers(info)
+	if layer == "auto" {
+		if layer = "last"; info.Modality != "image" {
+			return taps[len(taps)/2], true
+		}
+	}
 	switch layer {
 	case "last":
 		return taps[len(taps)-1], true

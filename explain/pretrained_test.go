@@ -242,6 +242,12 @@ func TestEstimate(t *testing.T) {
 		}
 		e := mustExplain(t, r)
 		spent := e.Forwards + 3*e.Gradients
+		if slices.Contains(e.Warnings, WarnEqual) { // which cannot be known before: its figures are left out
+			r.Draws = -1
+			if before, err = Estimate(context.Background(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if f := before.Forwards + 3*before.Gradients; 2*f < spent || f > 3*spent {
 			t.Errorf("%s: estimated %d forwards and %d gradients, spent %d and %d", method.ID, before.Forwards, before.Gradients, e.Forwards, e.Gradients)
 		}

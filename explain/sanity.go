@@ -237,6 +237,9 @@ func RandomiseEach(ctx context.Context, r SanityRequest, asks []Ask) ([]Checked,
 			}
 			last[k] = last[k][:0]
 			for i := range r.Inputs {
+				if !metric.Ranks(first[i][k].sizes) {
+					continue // there was no ranking to lose
+				}
 				last[k] = append(last[k], resemblance(first[i][k].sizes, now[i][k].sizes))
 			}
 			out[k].Sanity.Steps = append(out[k].Sanity.Steps, SanityStep{s.title, len(s.names), metric.Mean(last[k])})
@@ -248,6 +251,10 @@ func RandomiseEach(ctx context.Context, r SanityRequest, asks []Ask) ([]Checked,
 	for k := range out {
 		if out[k].Err != nil {
 			out[k].Sanity = nil
+			continue
+		}
+		if len(last[k]) == 0 {
+			out[k] = Checked{Err: fmt.Errorf("explain: %s gives every part of each input the same value, nothing of which could change with the weights: %w", asks[k].Method, ErrUnsuitable)}
 			continue
 		}
 		out[k].Sanity.Figure = metric.Randomisation(last[k], r.Seed)

@@ -38,7 +38,7 @@ func TestEach(t *testing.T) {
 		m    words
 		in   inference.Input
 		most float64 // share of the single runs that the shared ones may take
-	}{{text, inference.Input{Text: "Slow, but the ending is a joy."}, 0.5}, {image, digit(t), 0.9}, {toyText(), toyInputs["text"], 0.8}} {
+	}{{text, inference.Input{Text: "Slow, but the ending is a joy."}, 0.5}, {image, digit(t), 0.9}} {
 		var asks []Ask
 		for _, m := range Suited(c.m.Info()) {
 			asks = append(asks, Ask{m.ID, quick(m)})
@@ -63,8 +63,10 @@ func TestEach(t *testing.T) {
 			t.Errorf("%s: %v of %v runs", c.m.Info().Name, both, single)
 		}
 		t.Logf("%s: alone %d forwards and %d gradients, together %d and %d", c.m.Info().Name, alone.forwards, alone.gradients, together.forwards, together.gradients)
-		slices.Reverse(asks)
-		run()
+		if c.in.Image == nil {
+			slices.Reverse(asks)
+			run()
+		}
 	}
 }
 

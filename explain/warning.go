@@ -1,6 +1,10 @@
 package explain
 
-import "math"
+import (
+	"math"
+
+	"vitrine/explain/metric"
+)
 
 // Warning codes of Explanation.Warnings, shown as texts of the catalogue under explain.warning.CODE.
 const (
@@ -13,6 +17,8 @@ const (
 	WarnFlat       = "flat"              // no group changes the output at all
 	WarnBudget     = "budget-spent"      // the budget was spent before the values settled
 	WarnNoFigures  = "no-figures"        // nothing was removed to see what happens
+	WarnEqual      = "all-equal"         // all values are equal, or there is only one: no figure of a ranking is given
+	WarnSame       = "baseline-is-input" // the baseline equals the input: no difference is there to be divided
 	WarnEmpty      = "no-content-tokens" // the text holds special tokens only
 )
 
@@ -25,6 +31,9 @@ func (j *job) warn(e *Explanation) {
 	}
 	if len(e.Windows) > 1 {
 		e.Warnings = appendNew(e.Warnings, WarnWindowed)
+	}
+	if j.same() {
+		e.Warnings = appendNew(e.Warnings, WarnSame)
 	}
 	gap := math.Abs(e.Output - e.BaselineOutput)
 	if j.method.Complete && math.Abs(e.Delta) > max(float64(0.05*gap), 1e-3) {
@@ -45,6 +54,9 @@ func (j *job) warn(e *Explanation) {
 			e.Warnings = appendNew(e.Warnings, WarnEmpty)
 			return
 		}
+	}
+	if units := Units(e); !metric.Ranks(units) {
+		e.Warnings = appendNew(e.Warnings, WarnEqual)
 	}
 	weak, measured := true, false
 	for _, m := range e.Metrics {

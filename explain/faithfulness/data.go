@@ -22,8 +22,8 @@ const (
 	maxFile = 64 << 20
 )
 
-// Rows reads JSON lines: {"text": ..., "pair": ..., "label": ...}, or {"image": FILE, "label": ...} with a file of pictures. Other
-// keys are left alone. Errors wrap inference.ErrInput and name the line.
+// Rows reads JSON lines: {"text": ..., "pair": ..., "label": ...}, or {"image": FILE, "label": ...} with a file of pictures. A text
+// may have "rationale": [[FROM, TO], ...], the characters that decided it for those who labelled it. Other keys are left alone. Errors wrap inference.ErrInput and name the line.
 func Rows(r io.Reader, pictures fs.FS) ([]Input, error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
@@ -38,11 +38,12 @@ func Rows(r io.Reader, pictures fs.FS) ([]Input, error) {
 		var row struct {
 			Text, Image, Label string
 			Pair               *string
+			Rationale          [][2]int
 		}
 		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
 			return nil, fmt.Errorf("faithfulness: line %d is no JSON object with text or image: %w", n, inference.ErrInput)
 		}
-		in := Input{In: inference.Input{Text: row.Text, Pair: row.Pair}, Label: row.Label}
+		in := Input{In: inference.Input{Text: row.Text, Pair: row.Pair}, Label: row.Label, Rationale: row.Rationale}
 		switch {
 		case (row.Text == "") == (row.Image == ""):
 			return nil, fmt.Errorf("faithfulness: line %d needs either text or image: %w", n, inference.ErrInput)

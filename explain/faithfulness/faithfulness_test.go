@@ -89,6 +89,27 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// TestRationale: words that people marked give three more figures; the marks count characters of the text.
+func TestRationale(t *testing.T) {
+	m, _ := open(t, "sentiment-minilm")
+	rows, err := Rows(strings.NewReader(`{"text":"The plot is thin but the acting is wonderful.","label":"positive","rationale":[[35,44]]}
+{"text":"An utterly tedious evening in a cold room.","label":"negative","rationale":[[11,18]]}
+{"text":"Good.","rationale":[[0,5]]}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := Measure(context.Background(), Request{Model: m, Inputs: rows, Only: []string{"integrated-gradients"}, Draws: 20, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"pointing-game", "token-f1", "auprc"} {
+		f, ok := table.Methods[0].Figure(id, "")
+		if !ok || f.Inputs != 2 || f.Mean < 0.5 || f.Control > 0.5 || !f.Higher { // of the third everything is marked: there is nothing to tell apart
+			t.Errorf("%s: %+v", id, f)
+		}
+	}
+}
+
 func TestMeasureRefuses(t *testing.T) {
 	m, _ := open(t, "digits-resnet")
 	if _, err := Measure(context.Background(), Request{Model: m}); !errors.Is(err, inference.ErrInput) {

@@ -13,6 +13,7 @@ type column struct{ title, id, mode string }
 var columns = []column{
 	{"comprehensiveness", "comprehensiveness", ""}, {"sufficiency", "sufficiency", ""}, {"infidelity", "infidelity", "normalised"},
 	{"max. sensitivity", "sensitivity-max", ""}, {"deletion", "deletion-auc", ""}, {"insertion", "insertion-auc", ""},
+	{"pointing game", "pointing-game", ""}, {"token F1", "token-f1", ""}, {"AUPRC", "auprc", ""},
 }
 
 // Markdown writes the table for people: methods ranked by the gain in comprehensiveness, each figure with its interval and, behind a

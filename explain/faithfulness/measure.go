@@ -13,10 +13,11 @@ import (
 	"vitrine/inference"
 )
 
-// Input is one row of a data set with the label that people gave it.
+// Input is one row of a data set with the label that people gave it, and of a text the characters that decided it for them.
 type Input struct {
-	In    inference.Input
-	Label string
+	In        inference.Input
+	Label     string
+	Rationale [][2]int // from, to
 }
 
 // Request asks for a table.
@@ -146,6 +147,9 @@ func (r Request) explain(ctx context.Context, inputs []Input, methods []explain.
 				for k := range answers {
 					if e := answers[k].Explanation; e != nil { // what no figure needs is large
 						e.Attention, e.Grid = nil, nil
+						if len(inputs[i].Rationale) > 0 {
+							e.Metrics = append(e.Metrics, r.marked(e, inputs[i].Rationale)...)
+						}
 					}
 				}
 				mu.Lock()

@@ -23,7 +23,7 @@ const (
 )
 
 func curve(ctx context.Context, s *Subject, id string, insertion bool) ([]Figure, error) {
-	if s.Value == nil || !s.Curve || len(s.Scores) == 0 {
+	if s.Value == nil || !s.Curve || !Ranks(s.Scores) {
 		return nil, nil
 	}
 	n := len(s.Scores)

@@ -14,7 +14,7 @@ func init() {
 const perturbations = 10
 
 func infidelity(ctx context.Context, s *Subject) ([]Figure, error) {
-	if s.Scalar == nil || len(s.Scores) == 0 {
+	if s.Scalar == nil || !Ranks(s.Scores) {
 		return nil, nil
 	}
 	d := NewDraw(s.Seed, "infidelity")

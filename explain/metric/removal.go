@@ -38,6 +38,12 @@ func Order(scores []float64) []int {
 	return order
 }
 
+// Ranks says whether scores rank anything: at least two units, not all equal. Figures of a ranking are left out where they do
+// not, for any order would do.
+func Ranks(scores []float64) bool {
+	return len(scores) > 1 && slices.ContainsFunc(scores, func(v float64) bool { return v != scores[0] })
+}
+
 // Removal scores a ranking by removing units (DeYoung et al. 2020, ERASER): step i is F(x) - F(x without the set),
 // the figure (AOPC) the mean of the steps. For comprehensiveness the set is the first k units, for sufficiency all
 // others.
@@ -129,7 +135,7 @@ func key(mode string, set []int) string {
 
 // removal computes the figure for every mode of the subject.
 func removal(ctx context.Context, s *Subject, id string, higher, rest bool) ([]Figure, error) {
-	if s.Value == nil || len(s.Scores) == 0 {
+	if s.Value == nil || !Ranks(s.Scores) {
 		return nil, nil
 	}
 	var out []Figure
