@@ -31,7 +31,7 @@ func pages(t *testing.T) map[string]string {
 	p := map[string]string{
 		"dashboard": "/", "playground-text": "/playground?text=Write+to+a.b%40example.com+now", "playground-image": "/playground?kind=image",
 		"predictions": "/predictions", "models": "/models", "model": "/models/sentiment-minilm", "audit": "/audit", "entry": "/audit/5",
-		"exports": "/exports", "policies": "/policies", "policy-cell": "/policies?role=analyst&action=predict", "policy-reach": "/policies/who-can?action=predict", "help": "/help", "reviews": "/reviews", "reports": "/reports", "missing": "/no-such-page",
+		"exports": "/exports", "policies": "/policies", "policy-cell": "/policies?role=analyst&action=predict", "policy-reach": "/policies/who-can?action=predict", "help": "/help", "reviews": "/reviews", "reports": "/reports", "account": "/account", "people": "/people", "missing": "/no-such-page",
 	}
 	for _, x := range list.Items {
 		switch {
