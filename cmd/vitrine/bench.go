@@ -28,14 +28,16 @@ type benchResult struct {
 	Threads  int     `json:"threads"`
 	CPULevel string  `json:"cpu_level"`
 	// Check holds the first three numbers of the result, to be compared with another engine's on the same input.
-	Check       []float64 `json:"check,omitempty"`
-	TokensPerS  float64   `json:"tokens_per_s,omitempty"`
-	Delta       *float64  `json:"delta,omitempty"`
-	Gradients   int64     `json:"gradients,omitempty"`
-	Forwards    int64     `json:"forwards,omitempty"`
-	GFlops      float64   `json:"gflops,omitempty"`
-	PeakGFlops  float64   `json:"peak_gflops,omitempty"`
-	ShareOfPeak float64   `json:"share_of_peak,omitempty"`
+	Check      []float64 `json:"check,omitempty"`
+	TokensPerS float64   `json:"tokens_per_s,omitempty"`
+	// AloneTokensPerS is the rate of one stream; beside it, TokensPerS is that of eight.
+	AloneTokensPerS float64  `json:"alone_tokens_per_s,omitempty"`
+	Delta           *float64 `json:"delta,omitempty"`
+	Gradients       int64    `json:"gradients,omitempty"`
+	Forwards        int64    `json:"forwards,omitempty"`
+	GFlops          float64  `json:"gflops,omitempty"`
+	PeakGFlops      float64  `json:"peak_gflops,omitempty"`
+	ShareOfPeak     float64  `json:"share_of_peak,omitempty"`
 }
 
 // benchOptions are the command line of one measurement.
@@ -114,6 +116,9 @@ func bench(ctx context.Context, e *env, args []string) error {
 	}
 	fmt.Fprintf(e.stdout, "%s: median %.3f ms, min %.3f ms, p90 %.3f ms, n %d, processor %.3f ms, first result after %.3f s, peak %.0f MB, %s\n",
 		r.Case, 1e3*r.MedianS, 1e3*r.MinS, 1e3*r.P90S, r.N, 1e3*r.CPUS, r.LoadS, r.PeakRSSMB, r.CPULevel)
+	if r.AloneTokensPerS > 0 {
+		fmt.Fprintf(e.stdout, "%.1f tokens/s together, %.1f alone: %.2f times\n", r.TokensPerS, r.AloneTokensPerS, r.TokensPerS/r.AloneTokensPerS)
+	}
 	if r.PeakGFlops > 0 {
 		fmt.Fprintf(e.stdout, "%.1f GFLOP/s, %.1f %% of the measured peak of %.1f\n", r.GFlops, 100*r.ShareOfPeak, r.PeakGFlops)
 	}

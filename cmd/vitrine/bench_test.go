@@ -37,7 +37,7 @@ func TestBenchCases(t *testing.T) {
 				os.Args[0] = "vitrine"
 				defer func() { os.Args[0] = self }()
 				args = append(args, text)
-			case name == "prefill" || name == "decode" || name == "generation-attribution":
+			case name == "prefill" || name == "decode" || name == "streams" || name == "first-token" || name == "generation-attribution":
 				args = append(args, "--new-tokens", "5", "../../inference/conformance/testdata/golden/family/gpt2")
 			case name == "grad-cam":
 				args = append(args, image)

@@ -18,12 +18,14 @@ func TestTable(t *testing.T) {
 		{Row: "ig-captum", Threads: 2, Delta: &delta, Peers: map[string]map[string]pair{
 			"captum-onednn-b10": {"median_s": {5, 10, 0.5, 0.5, 0.5}}, "captum-b10": {"median_s": {5, 20, 0.25, 0.25, 0.25}}}},
 		{Row: "peak-128x768x3072", Threads: 2, Share: 0.91, GFlops: 91, Peak: 100},
+		{Row: "streams-gpt2", Threads: 2, Eight: 200, One: 50},
 	}
 	table := (&settings{}).table(done)
 	for _, want := range []string{
 		"| BERT-base forward, 1×128 | 2 | onnxruntime-fused | 90.0 ms | 90.0 ms | 1.00 (0.99–1.01) | 0.95 | 0.82 | missed by 5 % |",
 		"| peak memory, BERT-base forward 1×128 | 2 | onnxruntime | 470 MB | 587 MB | 0.80 (0.80–0.80) | 0.90 | 0.80 | reached |",
 		"50 points (delta 1.5e-06) | 2 | captum-b10 | 5000 ms | 20000 ms |", "| 128×768×3072 | 2 | 91.0 | 100.0 | 91.0 % | 90 % |",
+		"| GPT-2 small, float32 | 2 | 200.0 | 50.0 | 4.00 | 3 |",
 	} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table lacks %q:\n%s", want, table)

@@ -80,7 +80,9 @@ func read(args []string) (*settings, error) {
 type measured struct {
 	Row     string                     `json:"row"`
 	Threads int                        `json:"threads"`
-	Peers   map[string]map[string]pair `json:"peers,omitempty"` // peer -> metric -> both figures
+	Peers   map[string]map[string]pair `json:"peers,omitempty"`        // peer -> metric -> both figures
+	Eight   float64                    `json:"tokens_per_s,omitempty"` // of eight streams, and of one
+	One     float64                    `json:"alone_tokens_per_s,omitempty"`
 	Share   float64                    `json:"share_of_peak,omitempty"`
 	GFlops  float64                    `json:"gflops,omitempty"`
 	Peak    float64                    `json:"peak_gflops,omitempty"`
@@ -218,6 +220,8 @@ func (s *settings) measure(r row, threads int) (*measured, error) {
 		Share  float64  `json:"share_of_peak"`
 		GFlops float64  `json:"gflops"`
 		Peak   float64  `json:"peak_gflops"`
+		Eight  float64  `json:"tokens_per_s"`
+		One    float64  `json:"alone_tokens_per_s"`
 		Delta  *float64 `json:"delta"`
 		Level  string   `json:"cpu_level"`
 	}
@@ -231,7 +235,7 @@ func (s *settings) measure(r row, threads int) (*measured, error) {
 		if err := command(&own, s.vitrine, s.ours(r, threads)...); err != nil {
 			return nil, err
 		}
-		m.Share, m.GFlops, m.Peak = own.Share, own.GFlops, own.Peak
+		m.Share, m.GFlops, m.Peak, m.Eight, m.One = own.Share, own.GFlops, own.Peak, own.Eight, own.One
 		return m, nil
 	}
 	rounds := r.rounds

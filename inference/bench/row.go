@@ -33,6 +33,7 @@ type row struct {
 	unit        string  // of metric, "" for milliseconds
 	from        string  // taken from the measurement of another row
 	alone       bool    // share of the processor's peak, no peer
+	streams     bool    // tokens per second of eight streams beside those of one, no peer
 	least       float64 // of that share
 	delta       bool    // the completeness delta is shown
 	slow        bool    // takes minutes; on one thread only the first peer is measured
@@ -97,6 +98,8 @@ var rows = []row{
 		peers: []peer{{"captum-b10", 0.60, 0.50}}},
 	{name: "gemm", work: "matrix product 128×768×3072", kase: "gemm-128x768x3072", args: "--case gemm --shape 128x768x3072",
 		peers: []peer{{"onnxruntime", 1, 1}, {"torch-onednn", 1, 1}}, rounds: 2, roundsAlone: 2},
+	{name: "streams-gpt2", work: "GPT-2 small, float32", model: "gpt2", args: "--case streams --tokens 64 --new-tokens 32", input: "gpt2-64", alone: true, streams: true, least: 3},
+	{name: "streams-smollm2", work: "SmolLM2-135M Q4_1", model: "smollm2-135m", args: "--case streams --tokens 64 --new-tokens 32", input: "smollm2-64", alone: true, streams: true, least: 3},
 	{name: "peak-128x768x3072", work: "matrix product 128×768×3072", args: "--case gemm --shape 128x768x3072", alone: true, least: 0.90},
 	{name: "peak-128x768x768", work: "matrix product 128×768×768", args: "--case gemm --shape 128x768x768", alone: true, least: 0.90},
 	{name: "peak-128x3072x768", work: "matrix product 128×3072×768", args: "--case gemm --shape 128x3072x768", alone: true, least: 0.90},

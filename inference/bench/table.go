@@ -42,17 +42,28 @@ func (s *settings) table(done []measured) string {
 			}
 		}
 	}
+	b.WriteString("\n| eight streams at once | threads | tokens/s | of one stream | times | at least |\n| --- | --- | --- | --- | --- | --- |\n")
+	eachAlone(done, threads, true, func(r row, m measured) {
+		fmt.Fprintf(&b, "| %s | %d | %.1f | %.1f | %.2f | %.0f |\n", r.work, m.Threads, m.Eight, m.One, m.Eight/m.One, r.least)
+	})
 	b.WriteString("\n| matrix product | threads | GFLOP/s | peak of fused multiply-adds in the same run | share | at least |\n| --- | --- | --- | --- | --- | --- |\n")
+	eachAlone(done, threads, false, func(r row, m measured) {
+		fmt.Fprintf(&b, "| %s | %d | %.1f | %.1f | %.1f %% | %.0f %% |\n", strings.TrimPrefix(r.work, "matrix product "), m.Threads, m.GFlops, m.Peak, 100*m.Share, 100*r.least)
+	})
+	return b.String()
+}
+
+// eachAlone visits the measured rows without a peer, in the order of threads and rows: those of streams, or the others.
+func eachAlone(done []measured, threads []int, streams bool, visit func(row, measured)) {
 	for _, t := range threads {
 		for _, r := range rows {
 			for _, m := range done {
-				if m.Row == r.name && m.Threads == t && r.alone {
-					fmt.Fprintf(&b, "| %s | %d | %.1f | %.1f | %.1f %% | %.0f %% |\n", strings.TrimPrefix(r.work, "matrix product "), t, m.GFlops, m.Peak, 100*m.Share, 100*r.least)
+				if m.Row == r.name && m.Threads == t && r.alone && r.streams == streams {
+					visit(r, m)
 				}
 			}
 		}
 	}
-	return b.String()
 }
 
 // write adds a row's lines: one a peer, or one for the fastest of a peer's variants.
