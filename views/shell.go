@@ -57,7 +57,7 @@ type navItem struct{ id, icon, url string }
 var navigation = []navGroup{
 	{"work", []navItem{{"dashboard", "home", "/"}, {"playground", "play", "/playground"}, {"predictions", "list", "/predictions"}, {"reviews", "users", "/reviews"}}},
 	{"assurance", []navItem{{"audit", "log", "/audit"}, {"reports", "file", "/reports"}, {"exports", "down", "/exports"}, {"policies", "shield", "/policies"}}},
-	{"system", []navItem{{"models", "box", "/models"}, {"people", "users", "/people"}, {"help", "help", "/help"}}},
+	{"system", []navItem{{"models", "box", "/models"}, {"methods", "eye", "/methods"}, {"jobs", "clock", "/jobs"}, {"people", "users", "/people"}, {"help", "help", "/help"}}},
 }
 
 // Render writes a page in the shell's language.

@@ -25,7 +25,10 @@ func predictionExplain(c *Context) error {
 	}
 	r := app.ExplainRequest{Method: method, Params: params(form, method), Target: form.Get("target"), RequestID: c.RequestID}
 	wordRequest(&r, form)
-	e, err := c.App.Explain(c.Ctx(), c.Caller, id, r)
+	e, job, err := c.App.ExplainSoon(c.Ctx(), c.Caller, id, r)
+	if err == nil && job != nil {
+		return c.Redirect(http.StatusSeeOther, "/jobs/"+job.ID)
+	}
 	if err == nil {
 		to := "/predictions/" + id + "?e=" + e.ID
 		if e.Target.Words > 0 && e.Target.Index >= 0 {

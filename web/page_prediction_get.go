@@ -132,6 +132,7 @@ func (c *Context) withExplanation(m *views.Prediction, v *app.PredictionView, ch
 		return nil
 	}
 	m.Why = c.explanation(v, e, list)
+	m.Replayable = c.App.MayExplain(c.Ctx(), c.Caller, v, e.Method)
 	return nil
 }
 

@@ -81,7 +81,7 @@ func (a *App) StartBatch(ctx context.Context, c identity.Caller, r BatchRequest)
 			return nil, a.failed(ctx, w, "explain", err)
 		}
 		t.Method = r.Explain.Method
-		x.Explain = &explanationTask{r.Explain.Method, r.Explain.Params, r.Explain.Target, r.Explain.Seed}
+		x.Explain = &explanationTask{Method: r.Explain.Method, Params: r.Explain.Params, Target: r.Explain.Target, Seed: r.Explain.Seed}
 	}
 	rows, err := readBatch(r.Format, r.Data)
 	if err != nil {

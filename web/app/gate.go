@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"vitrine/explain"
+	"vitrine/explain/faithfulness"
 	"vitrine/explain/gate"
 	"vitrine/inference"
 	"vitrine/policy"
@@ -89,11 +90,14 @@ func (a *App) mayFallBack(w *run, method string) policy.Decision {
 	return a.decide(ask{caller: w.caller, action: policy.Explain, object: "model:" + w.row.Name, context: pc})
 }
 
-// passedSanity is the outcome of the randomisation check of a method, nil where none was
-// made.
+// passedSanity is the outcome of the randomisation check of a method, made here or
+// shipped with the program for these very weights; nil where none was made.
 func (a *App) passedSanity(ctx context.Context, digest string, m explain.Method) (*bool, error) {
 	c, err := a.store.SanityCheck(ctx, a.workspace, digest, m.ID, m.Version)
 	if errors.Is(err, store.ErrNotFound) {
+		if s := shippedSanity(digest, m); s != nil {
+			return &s.Passed, nil
+		}
 		return nil, nil
 	}
 	if err != nil {
@@ -101,6 +105,20 @@ func (a *App) passedSanity(ctx context.Context, digest string, m explain.Method)
 	}
 	passed := c.Passed == 1
 	return &passed, nil
+}
+
+// shippedSanity is the check in the program's own faithfulness table of a model.
+func shippedSanity(digest string, m explain.Method) *explain.Sanity {
+	t, ok := faithfulness.Shipped(digest)
+	if !ok {
+		return nil
+	}
+	for _, r := range t.Methods {
+		if r.Method == m.ID && r.Version == m.Version {
+			return r.Sanity
+		}
+	}
+	return nil
 }
 
 // openHeld lets the reader at hand see an explanation that the gate sent to review: a

@@ -70,3 +70,9 @@ func (a *App) MethodsFor(ctx context.Context, c identity.Caller, model, purpose,
 	}
 	return a.methods(c, row, pc, tokens)
 }
+
+// MayExplain answers whether the caller could explain a prediction by a method now.
+func (a *App) MayExplain(_ context.Context, c identity.Caller, p *PredictionView, method string) bool {
+	return a.decide(ask{caller: c, action: policy.Explain, object: "model:" + p.Model.Name,
+		context: policy.Context{Purpose: p.Purpose, DataClass: p.DataClass, Method: method}}).Allow
+}

@@ -18,6 +18,7 @@ type explanationTask struct {
 	Params map[string]any `json:"params,omitempty"`
 	Target string         `json:"target,omitempty"`
 	Seed   uint64         `json:"seed,omitempty"`
+	Answer int            `json:"answer,omitempty"`
 }
 
 func init() {
@@ -26,7 +27,7 @@ func init() {
 		if err := a.taskRequest(ctx, t.row, &x); err != nil {
 			return nil, "", err
 		}
-		r := ExplainRequest{Method: x.Method, Params: x.Params, Target: x.Target, Seed: x.Seed}
+		r := ExplainRequest{Method: x.Method, Params: x.Params, Target: x.Target, Seed: x.Seed, Answer: x.Answer}
 		v, err := a.explainStored(ctx, t.caller, t.row.Prediction, r, &meter{tell: t.tell})
 		if err != nil {
 			return nil, "", err
@@ -46,16 +47,19 @@ func (a *App) StartExplanation(ctx context.Context, c identity.Caller, predictio
 	if err != nil {
 		return nil, a.notExplained(ctx, w, row.ID, r.Method, "load", err)
 	}
-	if err := explainable(model.Info(), r); err != nil {
+	if err := explainable(model.Info(), r); err != nil && !model.Generates() {
 		return nil, a.notExplained(ctx, w, row.ID, r.Method, "explain", err)
 	}
-	cost, err := a.estimate(ctx, explain.Request{Model: model, Input: w.input.seen, Method: r.Method, Params: r.Params, Target: r.Target, Threads: a.config.Threads})
-	if err != nil {
-		return nil, a.notExplained(ctx, w, row.ID, r.Method, "explain", explainError(err))
+	var cost explain.Cost // of a text that was written nobody knows it before
+	if !model.Generates() {
+		cost, err = a.estimate(ctx, explain.Request{Model: model, Input: w.input.seen, Method: r.Method, Params: r.Params, Target: r.Target, Threads: a.config.Threads})
+		if err != nil {
+			return nil, a.notExplained(ctx, w, row.ID, r.Method, "explain", explainError(err))
+		}
 	}
 	q := ask{caller: c, action: policy.Explain, request: w.request}
 	t := &store.Task{Kind: "explanation", Model: w.row.Name + "@" + w.row.Version, Prediction: row.ID, Method: r.Method, Total: int64(cost.Forwards + cost.Gradients)}
-	return a.startTask(ctx, q, w.explained, t, explanationTask{r.Method, r.Params, r.Target, r.Seed})
+	return a.startTask(ctx, q, w.explained, t, explanationTask{r.Method, r.Params, r.Target, r.Seed, r.Answer})
 }
 
 // ExplainSoon explains at once where that takes seconds, and by a job where it takes

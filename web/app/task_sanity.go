@@ -184,7 +184,7 @@ func (a *App) SanityChecks(ctx context.Context, c identity.Caller, model string)
 	if err != nil {
 		return nil, err
 	}
-	out := []SanityView{}
+	out, made := []SanityView{}, map[string]bool{}
 	for _, x := range list {
 		if m, ok := explain.Lookup(x.Method); !ok || m.Version != x.Version {
 			continue // of another version of the method: says nothing about this one
@@ -193,7 +193,13 @@ func (a *App) SanityChecks(ctx context.Context, c identity.Caller, model string)
 		if err := json.Unmarshal([]byte(x.Result), &s); err != nil {
 			return nil, fmt.Errorf("app: reading a randomisation check of %s: %w", row.Name, err)
 		}
+		made[x.Method] = true
 		out = append(out, SanityView{Method: x.Method, Version: x.Version, Passed: x.Passed == 1, Spearman: s.Figure.Value, Steps: s.Steps})
+	}
+	for _, m := range explain.Methods() {
+		if s := shippedSanity(row.Digest, m); s != nil && !made[m.ID] {
+			out = append(out, SanityView{Method: m.ID, Version: m.Version, Passed: s.Passed, Spearman: s.Figure.Value, Steps: s.Steps})
+		}
 	}
 	return out, nil
 }
