@@ -1,11 +1,13 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"vitrine/explain"
 	"vitrine/policy"
@@ -18,11 +20,9 @@ import (
 // withWritten adds the answer that a model wrote, word by word, and of the chosen word, or of all, an explanation.
 func (c *Context) withWritten(m *views.Prediction, v *app.PredictionView, chosen string, form url.Values) error {
 	list := v.Output.Generated
-	answer := c.number("a", form, "answer", len(list))
-	word := -1
-	g := list[max(answer, 0)]
-	answer = max(answer, 0)
-	word = c.number("w", form, "target", len(g.Tokens))
+	answer := max(c.number("a", form, "answer", len(list)), 0)
+	g := list[answer]
+	word := c.number("w", form, "target", len(g.Tokens))
 	base := "/predictions/" + v.ID + "?a=" + strconv.Itoa(answer)
 	w := &views.Written{Prefix: v.Input.Prefix, Text: g.Text, Answer: answer, Finish: g.Finish, All: base + "#answer", Contrast: form.Get("contrast"), Sampling: sampling(v, g)}
 	for _, t := range v.Input.Messages {
@@ -35,15 +35,11 @@ func (c *Context) withWritten(m *views.Prediction, v *app.PredictionView, chosen
 		w.Answers = append(w.Answers, ui.Option{Text: i18n.T(c.Ctx(), "generation.answer-n", "n", strconv.Itoa(i+1)), URL: "/predictions/" + v.ID + "?a=" + strconv.Itoa(i), Current: i == answer})
 	}
 	for i, t := range g.Tokens {
-		w.Words = append(w.Words, views.WrittenWord{Text: written(t), URL: base + "&w=" + strconv.Itoa(i) + "#answer", Probability: math.Exp(t.LogProb),
+		w.Words = append(w.Words, views.WrittenWord{Text: c.written(t), URL: base + "&w=" + strconv.Itoa(i) + "#answer", Probability: math.Exp(t.LogProb),
 			Known: !t.Masked && t.LogProb < 0, Special: t.Special, Masked: t.Masked, Current: i == word})
 	}
 	if word >= 0 {
-		t := g.Tokens[word]
-		w.Chosen = &views.ChosenWord{Number: word, Text: written(t), Probability: math.Exp(t.LogProb)}
-		for _, a := range t.Alternatives {
-			w.Chosen.Alternatives = append(w.Chosen.Alternatives, views.AlternativeWord{ID: a.ID, Text: a.Text, Probability: math.Exp(a.LogProb), Written: a.ID == t.ID})
-		}
+		w.Chosen = c.chosenWord(word, g.Tokens[word])
 	}
 	m.Written = w
 	return c.withWordExplanation(m, v, g, chosen, word)
@@ -63,11 +59,24 @@ func (c *Context) number(query string, form url.Values, field string, below int)
 }
 
 // written is a token as it reads; one that ends the answer has no text and is called so.
-func written(t app.GeneratedToken) string {
+func (c *Context) written(t app.GeneratedToken) string {
 	if t.Special && t.Text == "" {
-		return "⏹"
+		return i18n.T(c.Ctx(), "generation.end")
 	}
 	return t.Text
+}
+
+// chosenWord is the word with what else was possible in its place.
+func (c *Context) chosenWord(n int, t app.GeneratedToken) *views.ChosenWord {
+	w := &views.ChosenWord{Number: n, Text: c.written(t), Probability: math.Exp(t.LogProb)}
+	for _, a := range t.Alternatives {
+		text := a.Text
+		if a.ID == t.ID {
+			text = w.Text
+		}
+		w.Alternatives = append(w.Alternatives, views.AlternativeWord{ID: a.ID, Text: text, Probability: math.Exp(a.LogProb), Written: a.ID == t.ID})
+	}
+	return w
 }
 
 func sampling(v *app.PredictionView, g app.GeneratedText) []views.NameValue {
@@ -129,10 +138,7 @@ func (c *Context) withWordExplanation(m *views.Prediction, v *app.PredictionView
 		}
 	}
 	slices.SortStableFunc(fitting, func(a, b app.ExplanationBrief) int { // this word's last, the newest last of all
-		if own := compareBool(*a.Word == word, *b.Word == word); own != 0 {
-			return own
-		}
-		return compareText(a.ID, b.ID)
+		return cmp.Or(rank(*a.Word == word)-rank(*b.Word == word), strings.Compare(a.ID, b.ID))
 	})
 	if !slices.ContainsFunc(fitting, func(b app.ExplanationBrief) bool { return b.ID == chosen }) {
 		if chosen != "" { // another word's was named
@@ -183,32 +189,15 @@ func (c *Context) followWord(m *views.Prediction, v *app.PredictionView, chosen 
 		*fitting = []app.ExplanationBrief{b}
 		if n := *b.Word; n >= 0 && n < len(m.Written.Words) && b.Answer == m.Written.Answer {
 			m.Written.Words[n].Current = true
-			t := v.Output.Generated[b.Answer].Tokens[n]
-			m.Written.Chosen = &views.ChosenWord{Number: n, Text: written(t), Probability: math.Exp(t.LogProb)}
-			for _, a := range t.Alternatives {
-				m.Written.Chosen.Alternatives = append(m.Written.Chosen.Alternatives, views.AlternativeWord{ID: a.ID, Text: a.Text, Probability: math.Exp(a.LogProb), Written: a.ID == t.ID})
-			}
+			m.Written.Chosen = c.chosenWord(n, v.Output.Generated[b.Answer].Tokens[n])
 		}
 		return nil
 	}
 	return errNoRoute
 }
 
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
-}
-
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
+func rank(own bool) int {
+	if own {
 		return 1
 	}
 	return 0
@@ -224,7 +213,7 @@ func (c *Context) wordTarget(g app.GeneratedText, e *app.ExplanationView, word i
 		return i18n.T(c.Ctx(), "generation.every-word")
 	}
 	t := g.Tokens[at]
-	name := views.ShownWord(written(t))
+	name := views.ShownWord(c.written(t))
 	if e.Target.Minus != nil {
 		for _, a := range t.Alternatives {
 			if int(a.ID) == *e.Target.Minus {

@@ -173,16 +173,21 @@ func writtenText(m *inference.Model, v *PredictionView, answer int) (*explain.Co
 	if len(v.Windows) > 1 {
 		return nil, fail(ErrUnsuitable, "generate from one part of the text", "the text was read in %d windows; an answer is explained where it was read at once", len(v.Windows))
 	}
-	c := &explain.Continuation{Prompt: v.Tokens}
+	c := &explain.Continuation{Prompt: slices.Clone(v.Tokens)}
 	if _, writes := m.Reads(); writes > 0 {
 		start := m.Defaults().Start
 		word, _ := m.Word(start)
 		c.Start = []inference.Token{{Text: word, ID: start, Special: true, Word: -1, Index: -1}}
 	}
-	for _, t := range v.Tokens {
+	marks := map[int32]bool{} // ids by which the model tells turns apart: not what somebody wrote
+	for i, t := range c.Prompt {
 		if t.Text == placeholderToken {
 			return nil, errCovered
 		}
+		if _, seen := marks[t.ID]; !seen {
+			_, marks[t.ID] = m.Control(t.Text)
+		}
+		c.Prompt[i].Special = t.Special || marks[t.ID]
 	}
 	for i, t := range v.Output.Generated[answer].Tokens {
 		if t.Masked { // nothing behind it can be explained, everything before it can
