@@ -61,6 +61,7 @@ func TestVerifyNamesWhatWasChanged(t *testing.T) {
 		{"tile removed", statement("DELETE FROM audit_tiles WHERE level = 0 AND n = 1"), TileAltered, 256},
 		{"old checkpoint", bytesOf("audit_checkpoints", "note", "id = 1", rewrite("time", "tyme")), CheckpointBad, -1},
 		{"counter", statement("UPDATE audit_counters SET n = n + 1 WHERE code = 'PREDICTION.MADE.DENIED'"), CountersDiffer, -1},
+		{"counter bounds", statement("UPDATE audit_counters SET first = first + 1 WHERE code = 'PREDICTION.MADE.DENIED'"), CountersDiffer, -1},
 		{"counter removed", statement("DELETE FROM audit_counters WHERE code = 'PREDICTION.MADE.DENIED'"), CountersDiffer, -1},
 		{"head", bytesOf("audit_logs", "checkpoint", "size > 0", rewrite("time", "tyme")), CheckpointBad, -1},
 		{"outbox", func(t *testing.T, d *db.DB) {

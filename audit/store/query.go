@@ -128,6 +128,11 @@ func (l *Log) filter(tx *gorm.DB, q Query) (*gorm.DB, error) {
 	if !q.Before.IsZero() {
 		tx = tx.Where("time < ?", audit.FormatTime(q.Before))
 	}
+	if !q.After.IsZero() || !q.Before.IsZero() {
+		if tx, err = l.within(tx, q); err != nil {
+			return nil, err
+		}
+	}
 	if q.First != nil {
 		tx = tx.Where("idx >= ?", *q.First)
 	}

@@ -126,7 +126,7 @@ func (l *Log) sequenceIn(ctx context.Context) (n int, head audit.Checkpoint, sig
 			return 0, head, nil, err
 		}
 	}
-	if err := l.count(tx, rows); err != nil {
+	if err := l.count(tx, rows, old.Size); err != nil {
 		return 0, head, nil, err
 	}
 	size := old.Size + int64(len(rows))

@@ -78,7 +78,7 @@ func (l *Log) Status() (last *Health, signed time.Time, fault error) {
 func (l *Log) Verify(ctx context.Context) (Health, error) {
 	start := time.Now()
 	h := Health{At: l.o.Now().UTC(), FirstBad: -1, Problems: []Problem{}}
-	c := &checker{log: l, ctx: ctx, h: &h, counted: map[counterKey]int64{}}
+	c := &checker{log: l, ctx: ctx, h: &h, counted: map[counterKey]tally{}}
 	if err := c.run(); err != nil {
 		return h, fmt.Errorf("audit/store: verifying: %w", err)
 	}
@@ -99,7 +99,7 @@ type checker struct {
 	level   [8][]byte // hashes of the unfinished tile of each level
 	count   [8]int64  // finished tiles of each level
 	heads   []checkpointRow
-	counted map[counterKey]int64
+	counted map[counterKey]tally
 	tile0   []byte // stored tile of level 0 under the present leaf
 }
 
@@ -188,7 +188,7 @@ func (c *checker) stream() error {
 }
 
 func (c *checker) leaf(r eventRow) error {
-	c.counted[r.counter()]++
+	c.counted[r.counter()] = c.counted[r.counter()].add(tally{1, *r.Idx, *r.Idx})
 	i := *r.Idx
 	hash := audit.LeafHash(r.Leaf)
 	stored, err := c.storedLeafHash(i)
