@@ -22,7 +22,7 @@ const wordsPattern = `^$|^[A-Za-z0-9._:/@-]{3,96}( [A-Za-z0-9._:/@-]{3,96}){0,3}
 
 // eventArgs are the filters of the log, the same for lists and exports.
 var eventArgs = append([]Arg{
-	Arg{Name: "kind", Summary: "PREDICTION.MADE.OK, or a prefix", Schema: obj{"type": "string", "pattern": schemaPatterns["kinds"]}}, {Name: "text", Summary: "up to four words that stand anywhere in the metadata", Schema: obj{"type": "string", "pattern": wordsPattern}}, text("actor", "user:… or key:…"), text("model", "name or name@version"),
+	Arg{Name: "kind", Summary: "PREDICTION.MADE.OK, or a prefix", Schema: obj{"type": "string", "pattern": schemaPatterns["kinds"]}}, {Name: "text", Summary: "up to four words of the metadata; identifiers are looked for in the whole log, others in the newest 20,000 entries", Schema: obj{"type": "string", "pattern": wordsPattern}}, text("actor", "user:… or key:…"), text("model", "name or name@version"),
 	choice("decision", "", "allow", "deny"), text("object", ""),
 	{Name: "from", Summary: "first index", Schema: obj{"type": "integer", "minimum": 0, "maximum": 1<<53 - 1}},
 	{Name: "to", Summary: "index after the last", Schema: obj{"type": "integer", "minimum": 0, "maximum": 1<<53 - 1}},

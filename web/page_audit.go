@@ -44,6 +44,9 @@ func auditPage(c *Context) error {
 		return err
 	}
 	m := views.Audit{Shell: c.shell("audit"), Query: typed, Error: complaint, Total: list.Total, More: list.More, Size: list.Size, Export: "/exports"}
+	if len(terms.query.Text) > 0 {
+		m.Words = app.AuditWords
+	}
 	m.Health = c.logHealth(m.Shell)
 	for _, e := range list.Items {
 		m.Rows = append(m.Rows, c.eventRow(e))

@@ -60,6 +60,13 @@ func refusal() audit.Event {
 // openLog opens a log with n refusals besides its first entry, signed in two steps.
 func openLog(t testing.TB, n int) *store.Log {
 	t.Helper()
+	l, _ := openLogIn(t, n)
+	return l
+}
+
+// openLogIn is openLog with its database.
+func openLogIn(t testing.TB, n int) (*store.Log, *db.DB) {
+	t.Helper()
 	dir := t.TempDir()
 	d, err := db.Open(t.Context(), dir)
 	if err != nil {
@@ -87,7 +94,7 @@ func openLog(t testing.TB, n int) *store.Log {
 			t.Fatal(err)
 		}
 	}
-	return l
+	return l, d
 }
 
 func options(first, last int64) report.PackOptions {

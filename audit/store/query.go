@@ -142,20 +142,35 @@ func (l *Log) filter(tx *gorm.DB, q Query) (*gorm.DB, error) {
 	return tx, nil
 }
 
-// word restricts to entries whose metadata holds a word. Identifiers are found by their
-// indexes; any other word is looked for in the leaf itself, newest entries first.
+// WordWindow is how many of the newest entries are read for a word that no index knows.
+const WordWindow = 20_000
+
+// word restricts to entries whose metadata holds a word. An actor, and the 26 characters of
+// an identifier with or without its kind, are found by their indexes in the whole log; any
+// other word is looked for in the newest WordWindow entries.
 func (l *Log) word(tx *gorm.DB, w string) *gorm.DB {
-	if id := w[strings.LastIndexByte(w, ':')+1:]; len(id) == 26 {
-		return tx.Where("(event_id = ? OR request = ? OR actor IN ? OR object IN ?)", id, id,
-			[]string{"user:" + id, "key:" + id}, []string{w, "prediction:" + id, "explanation:" + id, "user:" + id, "key:" + id, "session:" + id, "export:" + id, "job:" + id, "review:" + id, "proposal:" + id})
+	kind, id, named := strings.Cut(w, ":")
+	if named && (kind == "user" || kind == "key") {
+		return tx.Where("actor = ?", w)
+	}
+	if !named {
+		id = w
+	}
+	if len(id) == 26 {
+		var objects []string
+		for _, k := range []string{kind, "prediction", "explanation", "user", "key", "session", "export", "job", "review", "proposal", "log"} {
+			objects = append(objects, k+":"+id)
+		}
+		return tx.Where(`id IN (SELECT id FROM audit_events WHERE event_id = ? UNION SELECT id FROM audit_events WHERE workspace = ? AND request = ?
+			UNION SELECT id FROM audit_events WHERE workspace = ? AND object IN ?)`, id, l.o.Workspace, id, l.o.Workspace, objects)
 	}
 	// A leaf is JSON whose values have no character that LIKE gives a meaning but "_".
-	w = strings.ReplaceAll(w, "_", "!_")
 	text := "CAST(leaf AS TEXT) LIKE"
 	if tx.Name() == "postgres" {
 		text = "convert_from(leaf, 'UTF8') ILIKE"
 	}
-	return tx.Where(text+" ? ESCAPE '!'", "%"+w+"%")
+	return tx.Where("idx > (SELECT MAX(idx) FROM audit_events WHERE workspace = ?) - ?", l.o.Workspace, WordWindow).
+		Where(text+" ? ESCAPE '!'", "%"+strings.ReplaceAll(w, "_", "!_")+"%")
 }
 
 // fields adds the conditions on what entries and counters both hold: code, model and

@@ -41,6 +41,9 @@ func (q EventQuery) query() auditstore.Query {
 	return out
 }
 
+// AuditWords is how many of the newest entries are read for a word that is no identifier.
+const AuditWords = auditstore.WordWindow
+
 // AuditEvents lists the log's entries that match, newest first.
 func (a *App) AuditEvents(ctx context.Context, c identity.Caller, q EventQuery) (*EventList, error) {
 	if _, err := a.allow(ctx, ask{caller: c, action: policy.AuditRead, denied: "AUDIT.READ.DENIED"}); err != nil {
