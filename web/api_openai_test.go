@@ -210,7 +210,7 @@ func TestGenerationRefusals(t *testing.T) {
 		{"/v1/chat/completions", chat(obj{"max_tokens": 100000}), 400, "context_length_exceeded"},
 		{"/v1/chat/completions", chat(obj{"messages": []obj{{"role": "user", "content": strings.Repeat("long ", 200)}}}), 400, "context_length_exceeded"},
 		{"/v1/chat/completions", chat(obj{"response_format": obj{"type": "haiku"}}), 400, "invalid_request"},
-		{"/v1/chat/completions", chat(obj{"response_format": obj{"type": "json_schema", "json_schema": obj{"name": "x", "schema": obj{"type": "nonsense"}}}}), 400, "invalid_request"},
+		{"/v1/chat/completions", chat(obj{"response_format": obj{"type": "json_schema", "json_schema": obj{"name": "x", "schema": obj{"type": "nonsense"}}}}), 400, "input_invalid"},
 		{"/v1/chat/completions", chat(obj{"purpose": "world-domination"}), 400, "purpose_not_found"},
 		{"/v1/chat/completions", "[]", 400, "invalid_request"},
 		{"/v1/chat/completions", "{\"model\": \"\xff\"}", 400, "invalid_request"},

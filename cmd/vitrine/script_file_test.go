@@ -17,12 +17,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	_ "modernc.org/sqlite"
+
+	"vitrine/inference/conformance/chain"
 )
 
 // scriptCommands are the words of the scripts beside those of testscript.
 var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"tamper": tamper, "same": same, "freeport": freePort, "awaitfile": awaitFile, "setfrom": setFrom, "exits": exits,
-	"unzip": unzip, "golden": golden, "truncate": truncate, "header63": header63, "edit": edit, "newer": newer,
+	"unzip": unzip, "golden": golden, "truncate": truncate, "header63": header63, "edit": edit, "newer": newer, "chain": writeChain,
 }
 
 // freePort NAME sets NAME to a port that nobody listens on.
@@ -93,6 +95,11 @@ var goldenRoot string
 func golden(ts *testscript.TestScript, _ bool, args []string) {
 	from, to := filepath.Join(goldenRoot, args[0]), ts.MkAbs(args[1])
 	ts.Check(os.CopyFS(to, os.DirFS(from)))
+}
+
+// writeChain FOLDER makes the model that always says chain.Story.
+func writeChain(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(chain.Write(ts.MkAbs(args[0])))
 }
 
 // truncate FILE SIZE cuts a file.
