@@ -42,6 +42,7 @@ func samples(t *testing.T) map[string]struct {
 		"GET /api/v1/audit/consistency":             {path: "/api/v1/audit/consistency?from=1"},
 		"POST /api/v1/audit/key":                    {path: "/api/v1/audit/key"},
 		"GET /log/:log/*":                           {path: "/log/" + p.Receipt.Log + "/checkpoint"},
+		"POST /api/v1/backups":                      {"/api/v1/backups", obj{"content": "database"}},
 		"POST /api/v1/exports":                      {"/api/v1/exports", obj{"format": "csv"}},
 		"GET /api/v1/exports":                       {path: "/api/v1/exports"},
 		"GET /api/v1/exports/:id":                   {path: export},

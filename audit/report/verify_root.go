@@ -146,7 +146,7 @@ func (v *verifier) openOlder(signed []byte) (audit.Checkpoint, error) {
 
 // previous checks that the pack continues an earlier one.
 func (v *verifier) previous() {
-	data, err := previousCheckpoint(v.opt.Previous)
+	data, err := CheckpointOf(v.opt.Previous)
 	if err != nil {
 		v.missing("the earlier pack or checkpoint: %v", err)
 		return
@@ -171,7 +171,8 @@ func (v *verifier) previous() {
 	}
 }
 
-func previousCheckpoint(path string) ([]byte, error) {
+// CheckpointOf reads the signed checkpoint of an evidence pack, or of a checkpoint's own file.
+func CheckpointOf(path string) ([]byte, error) {
 	if a, err := openArchive(path); err == nil {
 		defer a.close()
 		return (&verifier{a: a}).read(fileCheckpoint, maxSmall)

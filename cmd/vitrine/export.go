@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
+
+	"filippo.io/age"
 
 	"vitrine/web/app"
 )
@@ -19,7 +19,7 @@ func init() {
 }
 
 func export(ctx context.Context, e *env, args []string) (err error) {
-	fs := flags(e, "export", "--data DIR --format pack|csv|jsonl|ocsf --out FILE [--from TIME|INDEX --to TIME|INDEX --kind CODE ...]")
+	fs := flags(e, "export", "--data DIR --format pack|csv|jsonl|ocsf --out FILE [--recipient age1… ...] [--from TIME|INDEX --to TIME|INDEX --kind CODE ...]")
 	var (
 		t      target
 		format = fs.String("format", "pack", "pack, csv, jsonl or ocsf")
@@ -31,6 +31,8 @@ func export(ctx context.Context, e *env, args []string) (err error) {
 		asJSON = fs.Bool("json", false, "print one JSON value")
 	)
 	t.flags(fs)
+	var readers list
+	fs.Var(&readers, "recipient", recipientUsage)
 	rest, err := parse(fs, args)
 	if err != nil {
 		return err
@@ -48,6 +50,10 @@ func export(ctx context.Context, e *env, args []string) (err error) {
 	if err := bound(body, *to, "to", "until"); err != nil {
 		return err
 	}
+	sealTo, err := recipients(readers)
+	if err != nil {
+		return err
+	}
 	c, err := t.open(ctx)
 	if err != nil {
 		return err
@@ -57,7 +63,7 @@ func export(ctx context.Context, e *env, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := c.download(ctx, v.ID, *out); err != nil {
+	if err := c.download(ctx, v.ID, *out, sealTo); err != nil {
 		return err
 	}
 	if *asJSON {
@@ -65,7 +71,7 @@ func export(ctx context.Context, e *env, args []string) (err error) {
 	}
 	fmt.Fprintf(e.stdout, "%s: %d entries, %d bytes, sha256 %s\n", *out, v.Total, v.Bytes, v.SHA256)
 	if *format == "pack" {
-		fmt.Fprintf(e.stdout, "check it anywhere, without this server: vitrine verify %s\n", *out)
+		fmt.Fprintf(e.stdout, "check it anywhere, without this server: vitrine verify %s%s\n", *out, identityHint(sealTo))
 	}
 	return nil
 }
@@ -118,29 +124,23 @@ func (c *client) export(ctx context.Context, body any) (*app.ExportView, error) 
 	}
 }
 
-// download writes an export's file beside its final name and renames it, so
-// that a broken transfer leaves nothing half-written.
-func (c *client) download(ctx context.Context, id, out string) (err error) {
+// download writes an export's file whole, or not at all.
+func (c *client) download(ctx context.Context, id, out string, to []age.Recipient) error {
 	resp, err := c.send(ctx, http.MethodGet, "/api/v1/exports/"+id+"/file", nil)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	tmp, err := os.CreateTemp(filepath.Dir(out), ".vitrine-export-*")
-	if err != nil {
-		return fmt.Errorf("writing the file: %w", err)
+	return writeWhole(out, to, func(w io.Writer) error {
+		_, err := io.Copy(w, resp.Body)
+		return err
+	})
+}
+
+// identityHint completes the command that checks an encrypted file.
+func identityHint(to []age.Recipient) string {
+	if to == nil {
+		return ""
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(tmp.Name()))
-		}
-	}()
-	_, err = io.Copy(tmp, resp.Body)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return fmt.Errorf("writing the file: %w", err)
-	}
-	if err := os.Rename(tmp.Name(), out); err != nil {
-		return fmt.Errorf("writing the file: %w", err)
-	}
-	return nil
+	return " --identity FILE"
 }

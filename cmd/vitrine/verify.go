@@ -20,7 +20,8 @@ func init() {
 // verify exits 0 when nothing was altered, 1 when something was, 2 when it cannot
 // be decided. It reads the pack and nothing else.
 func verify(_ context.Context, e *env, args []string) error {
-	f := flags(e, "verify", "PACK.zip|DIR [--key FILE] [--require-key] [--trust FILE] [--previous PACK|CHECKPOINT] [--json]")
+	f := flags(e, "verify", "PACK.zip|DIR [--key FILE] [--require-key] [--trust FILE] [--previous PACK|CHECKPOINT] [--identity FILE] [--json]")
+	identity := f.String("identity", "", "`file` of the age key that the pack was encrypted to")
 	key := f.String("key", "", "the log's public key `file`, from its owner")
 	required := f.Bool("require-key", false, "without --key nothing counts as verified")
 	trust := f.String("trust", "", "trust policy `file` (C2SP tlog-policy) whose witnesses must have cosigned the root log")
@@ -47,7 +48,12 @@ func verify(_ context.Context, e *env, args []string) error {
 		}
 	}
 	opt.Previous = *previous
-	r, err := evidence.VerifyPack(rest[0], opt)
+	pack, done, err := unseal(rest[0], *identity)
+	if err != nil {
+		return undecided(e, *asJSON, err)
+	}
+	defer done()
+	r, err := evidence.VerifyPack(pack, opt)
 	if err != nil {
 		return undecided(e, *asJSON, err)
 	}
@@ -87,6 +93,8 @@ func undecided(e *env, asJSON bool, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		fmt.Fprintln(e.stderr, "hint: check the path")
+	case errors.Is(err, errSealed):
+		fmt.Fprintln(e.stderr, "hint: --identity takes the age key that it was encrypted to")
 	case errors.Is(err, audit.ErrTrust):
 		fmt.Fprintln(e.stderr, "hint: --trust takes a trust policy in the form of c2sp.org/tlog-policy")
 	case errors.Is(err, audit.ErrKey):

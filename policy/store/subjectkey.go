@@ -180,3 +180,8 @@ func (k *SubjectKeys) DeleteKey(ctx context.Context, workspace, name string) err
 	}
 	return k.main.Forget(ctx, k.db)
 }
+
+// Snapshot writes the keys as they are now to a new file: see db.DB.Snapshot.
+func (k *SubjectKeys) Snapshot(ctx context.Context, path string) error {
+	return k.main.Snapshot(ctx, k.db, path)
+}

@@ -40,6 +40,10 @@ var (
 	ErrDiskFull = errors.New("db: the disk is full")
 	// ErrUnavailable: the database server cannot be reached, or refuses this program.
 	ErrUnavailable = errors.New("db: the database server cannot be used")
+	// ErrSnapshot: the tables are on a PostgreSQL server, whose own tools copy them.
+	ErrSnapshot = errors.New("db: a PostgreSQL database is copied by pg_dump: once with --exclude-schema=vitrine_keys, and once apart with --schema=vitrine_keys")
+	// ErrDamaged: a database file is not sound.
+	ErrDamaged = errors.New("db: the database file is damaged")
 	// ErrClosed: the database was closed.
 	ErrClosed = errors.New("db: closed")
 )
@@ -57,6 +61,8 @@ type engine interface {
 	beside(ctx context.Context, name string) (*sql.DB, error)
 	// forget removes what was deleted from a database that beside opened.
 	forget(ctx context.Context, g *gorm.DB) error
+	// snapshot writes what g (nil: the main database) holds now to a new file.
+	snapshot(ctx context.Context, g *gorm.DB, path string) error
 	// lead says whether this process holds the named lock, taking it where it is free.
 	lead(ctx context.Context, name string) bool
 	// led says whether any process holds the named lock.
@@ -189,6 +195,16 @@ func (d *DB) Beside(ctx context.Context, name string) (*gorm.DB, error) {
 // the files behind it: SQLite's write-ahead log is cut, PostgreSQL's dead rows are
 // vacuumed. What a PostgreSQL server archives of its own log is out of reach.
 func (d *DB) Forget(ctx context.Context, g *gorm.DB) error { return d.engine.forget(ctx, g) }
+
+// Snapshot writes a database of Beside, or with nil the main one, to a new file with
+// mode 0600, as it is at one moment and while others write: a SQLite database. Errors:
+// [ErrDiskFull]; [ErrSnapshot] on PostgreSQL.
+func (d *DB) Snapshot(ctx context.Context, g *gorm.DB, path string) error {
+	if err := d.engine.snapshot(ctx, g, path); err != nil {
+		return fmt.Errorf("db: copying the database: %w", Translate(err))
+	}
+	return nil
+}
 
 // Lead says whether this process is the one that does a recurring task of that name,
 // and becomes it where nobody is. With SQLite that is always so. A leader that dies or

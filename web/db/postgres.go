@@ -120,6 +120,8 @@ func (p *postgres) forget(ctx context.Context, g *gorm.DB) error {
 	return g.WithContext(ctx).Exec("VACUUM").Error
 }
 
+func (p *postgres) snapshot(context.Context, *gorm.DB, string) error { return ErrSnapshot }
+
 func (p *postgres) lead(ctx context.Context, name string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

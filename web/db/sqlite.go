@@ -1,8 +1,10 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -103,3 +105,41 @@ func (s *sqlite) exclusive(ctx context.Context, fn func(ctx context.Context) err
 }
 
 func (s *sqlite) close() { release(s.lock) }
+
+func (s *sqlite) snapshot(ctx context.Context, g *gorm.DB, path string) error {
+	if err := touch(path); err != nil {
+		return err
+	}
+	if g != nil {
+		return g.WithContext(ctx).Exec("VACUUM INTO ?", path).Error
+	}
+	pool, err := sql.Open(driverName, dsn(s.path(FileName), false))
+	if err != nil {
+		return err
+	}
+	_, err = pool.ExecContext(ctx, "VACUUM INTO ?", path)
+	return errors.Join(err, pool.Close())
+}
+
+// Check reads a whole SQLite file, pages, indexes and references: [ErrDamaged] with the
+// first thing that is wrong.
+func Check(ctx context.Context, path string) (err error) {
+	pool, err := sql.Open(driverName, dsn(path, true))
+	if err != nil {
+		return fmt.Errorf("db: checking: %w", err)
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	var said string
+	if err := pool.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&said); err != nil || said != "ok" {
+		return fmt.Errorf("%w: %s", ErrDamaged, cmp.Or(said, fmt.Sprint(err)))
+	}
+	rows, err := pool.QueryContext(ctx, "PRAGMA foreign_key_check")
+	if err != nil {
+		return fmt.Errorf("db: checking: %w", err)
+	}
+	defer rows.Close()
+	if rows.Next() {
+		return fmt.Errorf("%w: a row refers to one that is missing", ErrDamaged)
+	}
+	return rows.Err()
+}
