@@ -60,6 +60,7 @@ func samples(t *testing.T) map[string]struct {
 		"GET /tokenizer_info":                       {path: "/tokenizer_info?model=sentiment-minilm"},
 		"GET /api/v1/models":                        {path: "/api/v1/models"},
 		"POST /api/v1/models":                       {"/api/v1/models", obj{"folder": "nowhere"}},
+		"POST /api/v1/models/imports":               {"/api/v1/models/imports", obj{"source": "nowhere.zip"}},
 		"GET /api/v1/models/:name":                  {path: "/api/v1/models/digits-resnet"},
 		"GET /api/v1/models/:name/methods":          {path: "/api/v1/models/digits-resnet/methods"},
 		"GET /api/v1/models/:name/stops":            {path: "/api/v1/models/digits-resnet/stops"},

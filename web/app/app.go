@@ -18,6 +18,7 @@ import (
 	"vitrine/audit/report"
 	auditstore "vitrine/audit/store"
 	"vitrine/audit/witness"
+	"vitrine/inference/hub"
 	"vitrine/policy"
 	"vitrine/policy/identity"
 	"vitrine/policy/identity/oidc"
@@ -56,6 +57,8 @@ type Config struct {
 	// AcceptRestore lets a log go on whose database was put back from an older backup;
 	// the loss becomes an entry.
 	AcceptRestore bool
+	// Sources says where models may be fetched from.
+	Sources hub.Config
 }
 
 // App is the opened program. Its methods may be called from any goroutine.

@@ -15,6 +15,7 @@ import (
 	"vitrine/inference"
 	"vitrine/inference/pretrained"
 	"vitrine/inference/weights"
+	"vitrine/policy"
 	"vitrine/policy/identity"
 	"vitrine/web/store"
 )
@@ -94,7 +95,7 @@ func modelRef(row *store.Model) ModelRef {
 	return ModelRef{Name: row.Name, Version: row.Version, Digest: row.Digest}
 }
 
-// AddModel checks a hub folder on this machine, records the digest of every file and
+// AddModel checks a hub folder or a GGUF file on this machine, records the digest of every file and
 // registers it as name@version. An empty name registers the folder by its digest, as
 // "local-…", which is how `-m PATH` gets its name: a folder's own name stays out of the
 // log. Files that are registered already give the version that they have.
@@ -102,37 +103,65 @@ func modelRef(row *store.Model) ModelRef {
 // Errors: [*Denied]; ErrModelFolder naming the tensor or file that is wrong;
 // ErrExists for a name and version that other files hold.
 func (a *App) AddModel(ctx context.Context, c identity.Caller, folder, name, version string) (*ModelView, error) {
-	object := "model"
-	if modelName.MatchString(name) {
-		object = "model:" + name
-	}
-	q := ask{caller: c, action: "model.add", object: object, denied: "MODEL.ADDED.DENIED"}
+	q := addition(c, name)
 	d, err := a.allow(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	if name != "" && !modelName.MatchString(name) {
-		return nil, fail(ErrInput, "use letters, digits, '.', '_', '-' and '/'", "%q cannot be the name of a model", clip(name))
+	if err := named(name, version); err != nil {
+		return nil, err
 	}
-	if version != "" && !modelVersion.MatchString(version) {
-		return nil, fail(ErrInput, "use lower-case letters, digits, '.', '_' and '-', such as 1.0.0", "%q cannot be a version", clip(version))
-	}
-	path, err := a.modelFolder(c, folder)
+	path, err := a.modelPath(c, folder)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(filepath.Join(path, "config.json")); err != nil {
-		err := fail(ErrNoModelFolder, "give the path of a folder with config.json, *.safetensors, and tokenizer or image processor files", "%s has no config.json", clip(path))
-		return nil, a.modelFailed(ctx, q, decisionLeaf(d), err)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		if _, err := os.Stat(filepath.Join(path, "config.json")); err != nil {
+			err := fail(ErrNoModelFolder, "give the path of a folder with config.json, *.safetensors, and tokenizer or image processor files, or of a GGUF file", "%s has no config.json", clip(path))
+			return nil, a.modelFailed(ctx, q, decisionLeaf(d), err)
+		}
 	}
-	m, err := inference.Open(path)
+	return a.register(ctx, q, d, origin{sourceFolder, path}, name, version)
+}
+
+// addition is the question of whether a model may be added under a name.
+func addition(c identity.Caller, name string) ask {
+	object := "model"
+	if modelName.MatchString(name) {
+		object = "model:" + name
+	}
+	return ask{caller: c, action: policy.ModelAdd, object: object, denied: "MODEL.ADDED.DENIED"}
+}
+
+// named refuses a name or version that no model can have; both may be left out.
+func named(name, version string) error {
+	if name != "" && !modelName.MatchString(name) {
+		return fail(ErrInput, "use letters, digits, '.', '_', '-' and '/'", "%q cannot be the name of a model", clip(name))
+	}
+	if version != "" && !modelVersion.MatchString(version) {
+		return fail(ErrInput, "use lower-case letters, digits, '.', '_' and '-', such as 1.0.0", "%q cannot be a version", clip(version))
+	}
+	return nil
+}
+
+// origin says where a model's files lie, and how they came there.
+type origin struct{ source, path string }
+
+// register opens a checkpoint and enters it, with the digest of every file, into the
+// inventory and the log.
+func (a *App) register(ctx context.Context, q ask, d policy.Decision, from origin, name, version string) (*ModelView, error) {
+	m, err := inference.Open(from.path)
 	if err != nil {
 		return nil, a.modelFailed(ctx, q, decisionLeaf(d), modelError(err))
 	}
 	defer m.Close()
 	info := m.Info()
+	if info.Digest == "" {
+		err := fail(ErrModelFolder, "add it again when nobody writes to it", "the files of the model changed while they were read")
+		return nil, a.modelFailed(ctx, q, decisionLeaf(d), err)
+	}
 	if known, err := a.store.ModelByDigest(ctx, a.workspace, info.Digest); err == nil && (name == "" || known.Name == name && (version == "" || known.Version == version)) {
-		return a.known(ctx, known, path)
+		return a.known(ctx, known, from.path)
 	}
 	if name == "" {
 		name = "local-" + info.Digest[:12]
@@ -140,16 +169,16 @@ func (a *App) AddModel(ctx context.Context, c identity.Caller, folder, name, ver
 	if version == "" {
 		version = firstVersion
 	}
-	row := modelRow(a.workspace, info, name, version, sourceFolder, path, c.ID, a.now())
+	row := modelRow(a.workspace, info, name, version, from.source, from.path, q.caller.ID, a.now())
 	if err := a.addModel(ctx, q, decisionLeaf(d), row, len(info.Files)); err != nil {
 		return nil, err
 	}
 	return a.modelView(ctx, row, true)
 }
 
-// modelFolder finds the folder that a caller names. Only the operator at the machine may
-// name any folder; others could look around in it, so that theirs lie below DIR/models.
-func (a *App) modelFolder(c identity.Caller, folder string) (string, error) {
+// modelPath finds the folder or file that a caller names. Only the operator at the machine
+// may name any; others could look around, so that theirs lie below DIR/models.
+func (a *App) modelPath(c identity.Caller, folder string) (string, error) {
 	path, err := filepath.Abs(folder)
 	if err != nil {
 		return "", fmt.Errorf("app: finding the model folder: %w", err)
@@ -168,15 +197,15 @@ func (a *App) modelFolder(c identity.Caller, folder string) (string, error) {
 				"there is no model folder of that name on the server")
 		}
 	}
-	if s, err := os.Stat(path); err != nil || !s.IsDir() {
-		return "", fail(ErrModelFolder, "give the path of a folder that holds config.json and *.safetensors", "there is no folder at that path")
+	if s, err := os.Stat(path); err != nil || !s.IsDir() && !s.Mode().IsRegular() {
+		return "", fail(ErrModelFolder, "give the path of a folder that holds config.json and *.safetensors, or of a GGUF file", "there is no folder or file at that path")
 	}
 	return path, nil
 }
 
 // known returns a registered version, remembering where its files lie now.
 func (a *App) known(ctx context.Context, row *store.Model, path string) (*ModelView, error) {
-	if row.Source == sourceFolder && row.Path != path {
+	if row.Source != sourceEmbedded && row.Path != path {
 		err := a.db.Write(ctx, func(ctx context.Context) error { return a.store.UpdateModel(ctx, a.workspace, row.ID, path) })
 		if err != nil {
 			return nil, err

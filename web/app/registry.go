@@ -17,6 +17,9 @@ import (
 const (
 	sourceEmbedded = "embedded"
 	sourceFolder   = "folder"
+	sourceArchive  = "archive"
+	sourceAddress  = "address"
+	sourceHub      = "hub"
 )
 
 // firstVersion is the version of a model whose card or owner names none.
@@ -105,7 +108,7 @@ func (r *registry) close() {
 func modelError(err error) error {
 	switch {
 	case errors.Is(err, inference.ErrUnsupported):
-		return fail(ErrModelFolder, "models of the families bert and resnet run today", "%s", plain(err))
+		return fail(ErrModelFolder, "the documentation lists the families that run", "%s", plain(err))
 	case errors.Is(err, inference.ErrModel), errors.Is(err, fs.ErrNotExist):
 		return fail(ErrModelFolder, "the folder must hold a complete checkpoint: config.json, *.safetensors, tokenizer or image processor files", "%s", plain(err))
 	}

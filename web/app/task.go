@@ -84,6 +84,12 @@ func registerTask(name string, k taskKind) {
 	}})
 }
 
+// taskFailure is the result of work that failed and can say why in a sentence.
+type taskFailure struct {
+	Problem string `json:"problem"`
+	Hint    string `json:"hint"`
+}
+
 type taskArgs struct {
 	Task string `json:"task"`
 }
@@ -184,8 +190,10 @@ func (a *App) doTask(ctx context.Context, row *store.Task) error {
 	}
 	row.Finished, row.Status, row.Total = a.now().UnixMilli(), store.Done, max(row.Done, 1)
 	e := a.taskEvent("JOB.ENDED.OK", row)
-	if err == nil && result != nil {
-		err = a.sealResult(ctx, row, result)
+	if _, why := result.(taskFailure); result != nil && (err == nil || why) {
+		if sealed := a.sealResult(ctx, row, result); err == nil {
+			err = sealed
+		}
 	}
 	if err != nil {
 		row.Status, row.Problem = store.Failed, taskProblem(err)
