@@ -20,8 +20,6 @@ const (
 	chunkRows = 128 // rows of a prompt that one step takes
 	stepRows  = 256 // rows of all requests that one step takes
 	maxPlans  = 128
-	// gather is how long a step waits for requests that are choosing their next id, so that they share it.
-	gather = 300 * time.Microsecond
 	// prefixShare is the part of the memory that pages of earlier prompts may keep.
 	prefixShare = 4
 )
@@ -41,6 +39,8 @@ type Engine struct {
 	arrived chan struct{}
 
 	// The loop's own.
+	absent  int           // requests that kept the last step waiting in vain: a slow reader does so once
+	took    time.Duration // the last step
 	step    op.Step
 	plans   map[[2]int]*stepPlan
 	steps   int // run so far
@@ -92,10 +92,7 @@ func (e *Engine) compute(ctx context.Context, rows []row, threads int) ([][]floa
 		go e.loop()
 	}
 	e.mu.Unlock()
-	select {
-	case e.arrived <- struct{}{}:
-	default:
-	}
+	e.wake()
 	select {
 	case <-j.done:
 		return j.logits, j.err
@@ -106,7 +103,15 @@ func (e *Engine) compute(ctx context.Context, rows []row, threads int) ([][]floa
 
 // enter and leave count the requests that a step waits for.
 func (e *Engine) enter() { e.mu.Lock(); e.active++; e.mu.Unlock() }
-func (e *Engine) leave() { e.mu.Lock(); e.active--; e.mu.Unlock() }
+func (e *Engine) leave() { e.mu.Lock(); e.active--; e.mu.Unlock(); e.wake() }
+
+// wake makes the loop look again.
+func (e *Engine) wake() {
+	select {
+	case e.arrived <- struct{}{}:
+	default:
+	}
+}
 
 // loop runs steps while there are any.
 func (e *Engine) loop() {
@@ -120,32 +125,11 @@ func (e *Engine) loop() {
 			return
 		}
 		e.mu.Unlock()
+		begin := time.Now()
 		e.run(jobs)
+		e.took = time.Since(begin)
 		for _, j := range jobs {
 			close(j.done)
-		}
-	}
-}
-
-// await gives requests that are under way a moment to hand in their rows.
-func (e *Engine) await() {
-	var timeout <-chan time.Time
-	for {
-		e.mu.Lock()
-		full := len(e.queue) >= e.active
-		e.mu.Unlock()
-		if full {
-			return
-		}
-		if timeout == nil {
-			t := time.NewTimer(gather)
-			defer t.Stop()
-			timeout = t.C
-		}
-		select {
-		case <-e.arrived:
-		case <-timeout:
-			return
 		}
 	}
 }

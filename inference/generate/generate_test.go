@@ -359,6 +359,23 @@ func TestDice(t *testing.T) {
 	}
 }
 
+// TestWaitingEnds: a step waits for a request under way, but goes without one that does not come back.
+func TestWaitingEnds(t *testing.T) {
+	e := New(long(t), 1<<28)
+	e.active, e.took, e.queue = 2, time.Hour, []*job{{}}
+	for _, least := range []time.Duration{gatherMost, gather} { // the second time it is known to be away
+		begin := time.Now()
+		e.await()
+		if took := time.Since(begin); e.absent != 1 || took < least || took > time.Minute {
+			t.Errorf("waited %v, %d absent", took, e.absent)
+		}
+	}
+	e.active = 1
+	if e.await(); e.absent != 0 {
+		t.Errorf("%d absent of one that is there", e.absent)
+	}
+}
+
 // TestStepsAreShared: requests that run at once need far fewer steps than ids.
 func TestStepsAreShared(t *testing.T) {
 	e := New(long(t), 1<<28)
