@@ -5,7 +5,7 @@ func init() {
 		Model: &Model{ID: "sentiment-minilm", Version: "1.0.0"}, DataClasses: []string{"text"}}
 	numbers := []string{"windows", "masked", "tokens"}
 	register(Kind{Code: "PREDICTION.MADE.OK", Class: Strict, Decided: true, Sample: sample,
-		Commitments: []string{"input", "output", "subject"}, Codes: []string{"task", "modality", "parent"}, Numbers: numbers})
+		Commitments: []string{"input", "output", "subject"}, Codes: []string{"task", "modality", "parent", "finish"}, Numbers: append([]string{"generated"}, numbers...)})
 	register(Kind{Code: "PREDICTION.MADE.DENIED", Class: Strict, Sample: sample,
 		Commitments: []string{"input", "subject"}, Codes: []string{"task", "modality"}, Numbers: numbers})
 	register(Kind{Code: "PREDICTION.MADE.FAILED", Class: Strict, Decided: true, Sample: sample,

@@ -43,6 +43,9 @@ func startWriter(t *testing.T) *writer {
 	if _, err := a.AddModel(ctx, a.Local(), dir, "chain", ""); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := a.AddModel(ctx, a.Local(), "../inference/conformance/testdata/golden/family/sentence-embedding", "embedder", ""); err != nil {
+		t.Fatal(err)
+	}
 	s, err := New(Config{App: a})
 	if err != nil {
 		t.Fatal(err)
@@ -406,6 +409,58 @@ func TestStreamsShareSteps(t *testing.T) {
 		if alone := ask(i); alone != text {
 			t.Errorf("seed %d: %q together, %q alone", i, text, alone)
 		}
+	}
+}
+
+// TestEmbeddings: floats and base64 of the same vector, shortened on demand; ids are
+// refused with the way out.
+func TestEmbeddings(t *testing.T) {
+	w := startWriter(t)
+	c := w.client(t)
+	var floats struct {
+		Data []struct {
+			Embedding []float32 `json:"embedding"`
+			Index     int       `json:"index"`
+		} `json:"data"`
+		Usage   oaEmbeddingUsage `json:"usage"`
+		Vitrine []vitrineMember  `json:"vitrine"`
+	}
+	a := c.call(http.MethodPost, "/v1/embeddings", obj{"model": "embedder", "input": []string{"one text", "another"}, "encoding_format": "float"})
+	if a.into(t, &floats); a.status != http.StatusOK || len(floats.Data) != 2 || floats.Data[1].Index != 1 || floats.Usage.TotalTokens == 0 || len(floats.Vitrine) != 2 {
+		t.Fatalf("status %d %.300s", a.status, a.body)
+	}
+	var packed struct {
+		Data []struct {
+			Embedding string `json:"embedding"`
+		} `json:"data"`
+	}
+	c.call(http.MethodPost, "/v1/embeddings", obj{"model": "embedder", "input": "one text", "encoding_format": "base64"}).into(t, &packed)
+	if packed.Data[0].Embedding != base64Floats(floats.Data[0].Embedding) {
+		t.Error("base64 holds another vector")
+	}
+	c.call(http.MethodPost, "/v1/embeddings", obj{"model": "embedder", "input": "one text", "dimensions": 4, "encoding_format": "float"}).into(t, &floats)
+	sum := 0.0
+	for _, x := range floats.Data[0].Embedding {
+		sum += float64(x) * float64(x)
+	}
+	if len(floats.Data[0].Embedding) != 4 || math.Abs(sum-1) > 1e-5 {
+		t.Errorf("%v", floats.Data[0].Embedding)
+	}
+	for _, x := range []struct {
+		body obj
+		says string
+	}{
+		{obj{"model": "embedder", "input": [][]int{{1, 2}}}, "check_embedding_ctx_length=False"},
+		{obj{"model": "embedder", "input": []string{}}, "empty"},
+		{obj{"model": "embedder", "input": "x", "dimensions": 100000}, "dimensions"},
+		{obj{"model": "embedder", "input": "x", "encoding_format": "hex"}, "base64"},
+	} {
+		if a := c.call(http.MethodPost, "/v1/embeddings", x.body); a.status != http.StatusBadRequest || !strings.Contains(string(a.body), x.says) {
+			t.Errorf("%v: status %d %s", x.body, a.status, a.body)
+		}
+	}
+	if n := w.count(t, "PREDICTION.MADE.OK"); n < 4 {
+		t.Errorf("%d predictions are in the log", n)
 	}
 }
 

@@ -19,7 +19,7 @@ func TestOfficialClients(t *testing.T) {
 		t.Skip("THE OFFICIAL CLIENTS WERE NOT RUN: set VITRINE_CLIENTS to the folder that .ci/run makes; what they send is replayed by the other tests")
 	}
 	w := startWriter(t)
-	env := append(os.Environ(), "VITRINE_URL="+w.url, "VITRINE_KEY="+w.key, "VITRINE_STORY="+storyTold, "VITRINE_AUDITOR="+w.addKey(t, policy.Auditor), "HF_HUB_DISABLE_TELEMETRY=1")
+	env := append(os.Environ(), "VITRINE_URL="+w.url, "VITRINE_KEY="+w.key, "VITRINE_STORY="+storyTold, "VITRINE_EMBEDDER=embedder", "VITRINE_AUDITOR="+w.addKey(t, policy.Auditor), "HF_HUB_DISABLE_TELEMETRY=1")
 	node := filepath.Join(dir, "clients.mjs") // Node looks for packages beside the script
 	raw, err := os.ReadFile("webtest/clients/clients.mjs")
 	if err == nil {

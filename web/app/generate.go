@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"vitrine/audit"
 	"vitrine/inference"
 	"vitrine/inference/generate"
 	"vitrine/policy"
@@ -199,4 +200,19 @@ func (r *GenerateRequest) options(threads int) generate.Options {
 		o.Return = r.BestOf
 	}
 	return o
+}
+
+// finish says in the log how a text that was written ended, "cut" where any of several
+// did, and how many tokens it has.
+func finish(e *audit.Event, v *PredictionView) {
+	if len(v.Output.Generated) == 0 {
+		return
+	}
+	e.Codes["finish"] = v.Output.Generated[0].Finish
+	for _, g := range v.Output.Generated {
+		if g.Finish == FinishCut {
+			e.Codes["finish"] = FinishCut
+		}
+	}
+	e.Numbers["generated"] = int64(v.Output.Sampling.Written)
 }

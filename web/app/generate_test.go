@@ -122,6 +122,13 @@ func TestGenerateIsCut(t *testing.T) {
 	if err != nil || again.Output.Generated[0].Finish != FinishCut || !strings.HasPrefix(masked, strings.TrimRight(again.Output.Generated[0].Text, "\ufffd")) {
 		t.Fatalf("%v %+v", err, again)
 	}
+	said := false
+	for _, e := range events(t, a) {
+		said = said || e.Code == "PREDICTION.MADE.OK" && strings.Contains(string(e.Leaf), `"finish":"cut"`)
+	}
+	if !said {
+		t.Error("the log does not say that the text was cut")
+	}
 	lost := errors.New("the reader is gone")
 	v, err = a.Generate(context.Background(), c, GenerateRequest{Model: writer, Text: text("Go:")}, Sink{Piece: func(Piece) error { return lost }})
 	if !errors.Is(err, lost) || v.Output.Generated[0].Finish != FinishCut {

@@ -84,6 +84,7 @@ func (a *App) record(ctx context.Context, w *run, subject string, v *PredictionV
 	}
 	e.Numbers = map[string]int64{"masked": row.Masked, "tokens": int64(len(v.Tokens)), "windows": int64(max(1, len(v.Windows)))}
 	e.Codes["task"] = v.Task
+	finish(&e, v)
 	var promise audit.Promise
 	err = a.db.Write(ctx, func(ctx context.Context) (err error) {
 		if err := a.store.AddPrediction(ctx, row); err != nil {
