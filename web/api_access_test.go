@@ -91,6 +91,7 @@ func samples(t *testing.T) map[string]struct {
 		"POST /api/v1/predictions":                  {"/api/v1/predictions", obj{"model": "sentiment-minilm", "text": "Fine."}},
 		"GET /api/v1/predictions":                   {path: "/api/v1/predictions?limit=1"},
 		"GET /api/v1/predictions/:id":               {path: prediction},
+		"GET /api/v1/predictions/:id/comparison":    {path: prediction + "/comparison"},
 		"GET /api/v1/predictions/:id/image":         {path: prediction + "/image"},
 		"POST /api/v1/predictions/:id/explanations": {prediction + "/explanations", obj{"method": "saliency"}},
 		"POST /api/v1/predictions/:id/reveal":       {prediction + "/reveal", obj{"reason": "a test"}},

@@ -54,6 +54,17 @@ func TestReplayAndBatchPages(t *testing.T) {
 	if status, doc := v.post(action, nil); status != http.StatusOK || !strings.Contains(clean(doc.Find(".note")), "Identical bits") {
 		t.Fatalf("replay: %d %.300s", status, clean(doc.Find("main")))
 	}
+	prediction, _, _ := strings.Cut(doc.Url.Path, "?")
+	if status, doc := v.get(prediction + "/compare"); status != http.StatusOK || !strings.Contains(clean(doc.Find("main")), "Two explanations") {
+		t.Fatalf("nothing to compare: %d %.300s", status, clean(doc.Find("main")))
+	}
+	v.post(prediction+"/explanations", url.Values{"method": {"occlusion"}})
+	if status, doc := v.get(prediction + "/compare"); status != http.StatusOK || doc.Find("section table.data").Length() != 3 || strings.Contains(clean(doc.Find("main")), "[compare.") {
+		t.Fatalf("compare: %d %.500s", status, clean(doc.Find("main")))
+	}
+	if status, doc := v.get(prediction + "/compare?show=differences"); status != http.StatusOK || doc.Find("#words").Length() != 1 {
+		t.Fatalf("differences only: %d", status)
+	}
 	_, doc = v.upload("/batch", map[string]string{"model": "sentiment-minilm@1.0.0", "purpose": "research", "method": "input-x-gradient"}, "data", "set.csv",
 		[]byte("text,label,slice\nA wonderful film.,positive,a\nA terrible film.,negative,b\n"))
 	if !strings.HasPrefix(doc.Url.Path, "/jobs/") {
