@@ -34,6 +34,8 @@ func samples(t *testing.T) map[string]struct {
 		"GET /api/v1/keys":                          {path: "/api/v1/keys"},
 		"POST /api/v1/keys":                         {"/api/v1/keys", obj{"name": "late", "roles": []string{"analyst"}, "expires": "2020-01-01T00:00:00Z"}},
 		"DELETE /api/v1/keys/:id":                   {path: "/api/v1/keys/key:nobody"},
+		"GET /api/v1/quotas":                        {path: "/api/v1/quotas"},
+		"PUT /api/v1/quotas":                        {"/api/v1/quotas", obj{"kind": "key", "object": "key:nobody", "per_minute": 0, "per_day": 0}},
 		"GET /api/v1/audit/events":                  {path: "/api/v1/audit/events?limit=1"},
 		"GET /api/v1/audit/events/:index":           {path: "/api/v1/audit/events/0"},
 		"GET /api/v1/audit/receipts/:event":         {path: "/api/v1/audit/receipts/" + p.Receipt.Event},

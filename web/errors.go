@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -135,10 +136,13 @@ func problem(err error, requestID string) Problem {
 	var tooLarge *http.MaxBytesError
 	var he *echo.HTTPError
 	var denied *app.Denied
+	var quota *app.QuotaError
 	switch {
 	case errors.As(err, &denied):
 		p.Status, p.Code, p.Detail, p.Hint = http.StatusForbidden, "policy_denied", denied.Error(), denied.Hint()
 		p.Decision, p.Receipt = &denied.Decision, &denied.Receipt
+	case errors.As(err, &quota):
+		p.Status, p.Code, p.Detail, p.Hint = http.StatusTooManyRequests, "quota_exhausted", quota.Error(), quota.Hint()
 	case errors.As(err, &tooLarge):
 		p.Status, p.Code = http.StatusRequestEntityTooLarge, "too_large"
 		p.Detail = fmt.Sprintf("the body is larger than the %d bytes this route takes", tooLarge.Limit)
@@ -195,7 +199,11 @@ func (s *Server) fail(err error, ec echo.Context) {
 	if p.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="vitrine"`)
 	}
-	if p.Code == "policy_denied" {
+	if p.Status == http.StatusTooManyRequests {
+		h.Set("Retry-After", seconds.FindString(p.Hint))
+	}
+	// Clients that retry by themselves wait two minutes at most.
+	if quota := (*app.QuotaError)(nil); p.Code == "policy_denied" || errors.As(err, &quota) && quota.Again > 2*time.Minute {
 		h.Set("X-Should-Retry", "false")
 	}
 	path := c.Request().URL.Path

@@ -80,8 +80,9 @@ type App struct {
 	queue     *job.Queue       // nil with OneShot
 	models    registry
 
-	writers writers       // of texts
-	denials denials       // of the last minute
+	writers writers // of texts
+	denials denials // of the last minute
+	quotas  quotas
 	slots   chan struct{} // one element for each model run under way
 	waiting atomic.Int64  // requests that wait for a slot
 

@@ -40,6 +40,9 @@ func (a *App) beginExplain(ctx context.Context, c identity.Caller, predictionID 
 	if err := a.mayExplain(ctx, w, r, row.ID); err != nil {
 		return nil, nil, err
 	}
+	if err := a.spend(ctx, w); err != nil {
+		return nil, nil, err
+	}
 	w.input, err = a.storedInput(ctx, row)
 	return w, row, err
 }

@@ -123,7 +123,10 @@ func (a *App) begin(ctx context.Context, c identity.Caller, r PredictRequest) (*
 			e.Codes = map[string]string{"task": row.Task, "modality": modality}
 		},
 	})
-	return w, err
+	if err != nil {
+		return w, err
+	}
+	return w, a.spend(ctx, w)
 }
 
 // requestID keeps a request's own ULID, or makes one.

@@ -219,6 +219,8 @@ func failure(err error) string {
 		return "model-stopped"
 	case errors.Is(err, ErrBusy):
 		return "busy"
+	case errors.As(err, new(*QuotaError)):
+		return "quota-used-up"
 	case errors.Is(err, inference.ErrUnsupported), errors.Is(err, ErrUnsuitable):
 		return "not-supported"
 	}
