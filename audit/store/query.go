@@ -120,7 +120,9 @@ func (l *Log) filter(tx *gorm.DB, q Query) (*gorm.DB, error) {
 		if !searchable.MatchString(w) {
 			return nil, fmt.Errorf("audit/store: a word to search for has 3 to 96 letters, digits, '.', '_', ':', '/', '@' or '-': %w", ErrQuery)
 		}
-		tx = l.word(tx, w)
+		if tx, err = l.word(tx, w); err != nil {
+			return nil, err
+		}
 	}
 	if !q.After.IsZero() {
 		tx = tx.Where("time >= ?", audit.FormatTime(q.After))
@@ -148,10 +150,10 @@ const WordWindow = 20_000
 // word restricts to entries whose metadata holds a word. An actor, and the 26 characters of
 // an identifier with or without its kind, are found by their indexes in the whole log; any
 // other word is looked for in the newest WordWindow entries.
-func (l *Log) word(tx *gorm.DB, w string) *gorm.DB {
+func (l *Log) word(tx *gorm.DB, w string) (*gorm.DB, error) {
 	kind, id, named := strings.Cut(w, ":")
 	if named && (kind == "user" || kind == "key") {
-		return tx.Where("actor = ?", w)
+		return tx.Where("actor = ?", w), nil
 	}
 	if !named {
 		id = w
@@ -161,8 +163,14 @@ func (l *Log) word(tx *gorm.DB, w string) *gorm.DB {
 		for _, k := range []string{kind, "prediction", "explanation", "user", "key", "session", "export", "job", "review", "proposal", "log"} {
 			objects = append(objects, k+":"+id)
 		}
-		return tx.Where(`id IN (SELECT id FROM audit_events WHERE event_id = ? UNION SELECT id FROM audit_events WHERE workspace = ? AND request = ?
-			UNION SELECT id FROM audit_events WHERE workspace = ? AND object IN ?)`, id, l.o.Workspace, id, l.o.Workspace, objects)
+		// The rows first: a list of them is looked up, a subquery would be asked of every entry.
+		ids := []int64{}
+		err := l.db.Read(tx.Statement.Context).Raw(`SELECT id FROM audit_events WHERE event_id = ? UNION SELECT id FROM audit_events WHERE workspace = ? AND request = ?
+			UNION SELECT id FROM audit_events WHERE workspace = ? AND object IN ? LIMIT ?`, id, l.o.Workspace, id, l.o.Workspace, objects, MaxPage).Scan(&ids).Error
+		if err != nil {
+			return nil, fmt.Errorf("audit/store: finding an identifier: %w", err)
+		}
+		return tx.Where("id IN ?", ids), nil
 	}
 	// A leaf is JSON whose values have no character that LIKE gives a meaning but "_".
 	text := "CAST(leaf AS TEXT) LIKE"
@@ -170,7 +178,7 @@ func (l *Log) word(tx *gorm.DB, w string) *gorm.DB {
 		text = "convert_from(leaf, 'UTF8') ILIKE"
 	}
 	return tx.Where("idx > (SELECT MAX(idx) FROM audit_events WHERE workspace = ?) - ?", l.o.Workspace, WordWindow).
-		Where(text+" ? ESCAPE '!'", "%"+strings.ReplaceAll(w, "_", "!_")+"%")
+		Where(text+" ? ESCAPE '!'", "%"+strings.ReplaceAll(w, "_", "!_")+"%"), nil
 }
 
 // fields adds the conditions on what entries and counters both hold: code, model and

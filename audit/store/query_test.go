@@ -63,6 +63,8 @@ func TestQueries(t *testing.T) {
 		{"word", Query{Text: []string{"sentiment-minilm"}}, 60},
 		{"word with a line", Query{Text: []string{"policy_hash"}}, 60},
 		{"two words", Query{Text: []string{"sentiment-minilm", "DENIED"}}, 60},
+		{"identifier", Query{Text: []string{"user:local"}}, 60},
+		{"unknown identifier", Query{Text: []string{"01JD0000000000000000000000"}}, 0},
 		{"word that is none", Query{Text: []string{"senti_ent"}}, 0},
 		{"half a day", Query{After: at.Add(10 * time.Minute)}, 100},
 		{"together", Query{Kinds: []string{"PAGE", "PREDICTION"}, Actor: "user:local", Last: index(20)}, 10},
