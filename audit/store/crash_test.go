@@ -30,7 +30,36 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
+	if dir := os.Getenv(appendDir); dir != "" {
+		if err := appendOnce(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
+}
+
+// appendDir makes this test binary the process whose system calls fail: it opens the log,
+// says so, appends one event, says its id once it is acknowledged, and closes.
+const appendDir = "VITRINE_TEST_APPEND_DIR"
+
+func appendOnce(dir string) error {
+	ctx := context.Background()
+	d, err := db.Open(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	l, err := Open(ctx, d, Options{Workspace: testWorkspace, KeysDir: dir + "/keys", Logger: silent()})
+	if err != nil {
+		return err
+	}
+	p, err := l.Append(ctx, denied("PREDICTION.MADE.DENIED"))
+	if err == nil {
+		fmt.Println(p.Event)
+	}
+	return l.Close(ctx)
 }
 
 func appendUntilKilled(dir string) error {
