@@ -109,6 +109,7 @@ func generationCreate(c *Context) error {
 		return c.JSON(http.StatusCreated, v)
 	}
 	s := &events{c: c}
+	defer s.close()
 	v, err := c.App.Generate(c.Ctx(), c.Caller, r, app.Sink{
 		Start: func(b app.Started) error { c.started(b); return nil },
 		Piece: func(p app.Piece) error {

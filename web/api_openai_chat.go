@@ -215,6 +215,7 @@ type oaChunkChoice struct {
 // one without choices the usage, where it was asked for, and the receipt.
 func chatStream(c *Context, q *chatCall) error {
 	s := &events{c: c}
+	defer s.close()
 	base := obj{"object": "chat.completion.chunk"}
 	chunk := func(choices ...oaChunkChoice) error {
 		if choices == nil {
@@ -267,6 +268,6 @@ func chatStream(c *Context, q *chatCall) error {
 	if err := chunk(); err != nil {
 		return nil // the client went away after the answer was kept
 	}
-	_ = s.end()
+	_ = s.send("[DONE]")
 	return nil
 }

@@ -267,6 +267,7 @@ func (l *oaTextLogs) add(tokens []app.GeneratedToken, from, top int, prompt bool
 // completionStream goes on from each prompt after another.
 func completionStream(c *Context, q *completionCall) error {
 	s := &events{c: c}
+	defer s.close()
 	base := obj{"object": "text_completion"}
 	chunk := func(choices ...oaCompletionChoice) error {
 		if choices == nil {
@@ -326,7 +327,7 @@ func completionStream(c *Context, q *completionCall) error {
 	if err := chunk(); err != nil {
 		return nil // the client went away after the answer was kept
 	}
-	_ = s.end()
+	_ = s.send("[DONE]")
 	return nil
 }
 

@@ -176,6 +176,7 @@ func hfFinish(finish string) string {
 // hfGenerateStream answers with an event a token; the last one has the whole text.
 func hfGenerateStream(c *Context, q *hfCall) error {
 	s := &events{c: c}
+	defer s.close()
 	var last *hfStream
 	n := 0
 	v, err := c.App.Generate(c.Ctx(), c.Caller, q.r, app.Sink{

@@ -50,13 +50,10 @@ func (s *events) fail(err error) error {
 	}
 	p := problem(err, s.c.RequestID)
 	_ = s.send(map[string]any{"error": oaErrorOf(p)})
-	_ = http.NewResponseController(s.c.Response().Writer).SetWriteDeadline(time.Time{})
 	return nil
 }
 
-// end lets the connection live on.
-func (s *events) end() error {
-	err := s.send("[DONE]")
+// close lets the connection serve further requests.
+func (s *events) close() {
 	_ = http.NewResponseController(s.c.Response().Writer).SetWriteDeadline(time.Time{})
-	return err
 }

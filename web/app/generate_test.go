@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -278,5 +279,43 @@ func TestGenerateFormat(t *testing.T) {
 	f := &FormatRequest{Type: "json_schema", Schema: json.RawMessage(`{"type":"object","propertyNames":{}}`)}
 	if _, err := a.Generate(context.Background(), c, GenerateRequest{Model: writer, Text: text("Go:"), Format: f}, Sink{}); !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), "propertyNames") {
 		t.Errorf("a keyword that is not enforced: %v", err)
+	}
+}
+
+// TestGenerateIsRounded: figures that leave are as coarse as the rule says, in the stream
+// as in the whole.
+func TestGenerateIsRounded(t *testing.T) {
+	a, c := writing(t)
+	ctx := context.Background()
+	p, err := a.Policy(ctx, a.Local())
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := 1
+	_, err = a.ChangePolicy(ctx, a.Local(), PolicyChange{Base: p.Version, Reason: "Coarse figures do.", Cells: []PolicyCell{{
+		Role: policy.Analyst, Action: string(policy.Generate), Effect: "allow", Obligations: &ObligationsChange{Round: &one}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	check := func(list []GeneratedToken) {
+		for _, tok := range list {
+			for _, x := range append(tok.Alternatives, TokenAlternative{LogProb: tok.LogProb}) {
+				if n++; abs(x.LogProb*10-math.Round(x.LogProb*10)) > 1e-9 {
+					t.Fatalf("%v leaves", x.LogProb)
+				}
+			}
+		}
+	}
+	v, err := a.Generate(ctx, c, GenerateRequest{Model: writer, Text: text("Go:"), ScorePrompt: true, MaxTokens: number(5)}, Sink{
+		Start: func(s Started) error { check(s.Prompt); return nil },
+		Piece: func(p Piece) error { check(p.Tokens); return nil },
+	})
+	if err != nil || v.Output.Generated[0].Text == "" {
+		t.Fatal(err)
+	}
+	check(v.Output.Generated[0].Tokens)
+	if check(v.Output.Prompt); n < 40 {
+		t.Errorf("only %d figures were seen", n)
 	}
 }

@@ -220,24 +220,30 @@ func remaskGenerated(o policy.Obligations, v *PredictionView) {
 	}
 }
 
-// roundGenerated rounds the figures of what was written.
-func roundGenerated(o policy.Obligations, v *PredictionView) {
-	tokens := func(list []GeneratedToken) []GeneratedToken {
-		list = slices.Clone(list)
-		for i := range list {
-			t := &list[i]
-			t.LogProb = o.Rounded(t.LogProb)
-			t.Alternatives = slices.Clone(t.Alternatives)
-			for j := range t.Alternatives {
-				t.Alternatives[j].LogProb = o.Rounded(t.Alternatives[j].LogProb)
-			}
-		}
+// roundTokens rounds the figures of tokens on their way out.
+func roundTokens(o policy.Obligations, list []GeneratedToken) []GeneratedToken {
+	if o.Round == nil {
 		return list
 	}
+	figures := policy.Obligations{Round: o.Round}
+	list = slices.Clone(list)
+	for i := range list {
+		t := &list[i]
+		t.LogProb = figures.Rounded(t.LogProb)
+		t.Alternatives = slices.Clone(t.Alternatives)
+		for j := range t.Alternatives {
+			t.Alternatives[j].LogProb = figures.Rounded(t.Alternatives[j].LogProb)
+		}
+	}
+	return list
+}
+
+// roundGenerated rounds the figures of what was written.
+func roundGenerated(o policy.Obligations, v *PredictionView) {
 	v.Output.Generated = slices.Clone(v.Output.Generated)
 	for i := range v.Output.Generated {
 		g := &v.Output.Generated[i]
-		g.LogProb, g.Score, g.Tokens = o.Rounded(g.LogProb), o.Rounded(g.Score), tokens(g.Tokens)
+		g.LogProb, g.Score, g.Tokens = o.Rounded(g.LogProb), o.Rounded(g.Score), roundTokens(o, g.Tokens)
 	}
-	v.Output.Prompt = tokens(v.Output.Prompt)
+	v.Output.Prompt = roundTokens(o, v.Output.Prompt)
 }

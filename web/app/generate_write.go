@@ -91,7 +91,7 @@ func (a *App) write(ctx context.Context, w *run, m *inference.Model, p *prompt, 
 		if out.Prompt, err = s.score(limited, a.config.Threads); err != nil {
 			return nil, nil, inputError(err)
 		}
-		s.begun.Prompt = out.Prompt
+		s.begun.Prompt = roundTokens(w.decision.Obligations, out.Prompt)
 	}
 	if r.MaxTokens == nil || *r.MaxTokens > 0 {
 		out.Generated, err = s.answers(limited, a.config.Threads)
@@ -137,14 +137,11 @@ func (s *session) score(ctx context.Context, threads int) ([]GeneratedToken, err
 		return nil, fail(ErrInput, "choose a model that goes on from a text", "%s reads a text and writes another; its prompt has no log-probabilities", s.w.row.Name)
 	}
 	out := make([]GeneratedToken, len(s.p.tokens))
-	_, spelled, err := s.m.Spell(s.p.writing.IDs)
+	whole, spelled, err := s.m.Spell(s.p.writing.IDs)
 	if err != nil {
 		return nil, err
 	}
-	text := []rune{}
-	if whole, _, err := s.m.Spell(s.p.writing.IDs); err == nil {
-		text = []rune(whole)
-	}
+	text := []rune(whole)
 	for i, t := range s.p.kept {
 		out[i] = GeneratedToken{ID: t.ID, Text: string(text[spelled[i].Start:spelled[i].End]), Start: t.Start, End: t.End, Special: t.Special}
 	}
@@ -278,6 +275,7 @@ func (s *session) hand(p Piece) error {
 	if err := s.open(); err != nil {
 		return err
 	}
+	p.Tokens = roundTokens(s.w.decision.Obligations, p.Tokens)
 	s.lost = s.sink.Piece(p)
 	return s.lost
 }
