@@ -64,6 +64,7 @@ func loadGPTNeoX(s Source) (Network, error) {
 		return nil, err
 	}
 	l := nn.NewLoader(s.Weights, "embed_in.weight", "gpt_neox.", "")
+	l.KeepHalves()
 	n := &causal{body: stack{words: table(l, "embed_in", c.Vocab, c.Hidden, c.Tied), scale: 1, taps: causalTaps("gpt_neox.layers.", "gpt_neox.embed_in")}}
 	for i := 0; i < c.Layers && l.Err() == nil; i++ {
 		n.body.layers = append(n.body.layers, c.layer(l, i, rope, act))

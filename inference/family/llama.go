@@ -130,6 +130,7 @@ func (c *llamaConfig) load(s Source, name, architecture string) (Network, error)
 		tied = *c.Tied
 	}
 	l := nn.NewLoader(s.Weights, "embed_tokens.weight", "model.", "")
+	l.KeepHalves()
 	n := &causal{body: stack{words: table(l, "embed_tokens", c.Vocab, c.Hidden, tied), scale: 1, taps: causalTaps("model.layers.", "model.embed_tokens")}}
 	for i := 0; i < c.Layers && l.Err() == nil; i++ {
 		window, err := c.window(i)

@@ -1,6 +1,10 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"sync"
+	"unsafe"
+)
 
 // Half is a format of 16 bits: every value of it is a float32, so widening is exact.
 type Half uint8
@@ -32,6 +36,45 @@ func PackHalf(format Half, b []uint16, k, n int, transposed bool) *Panel {
 		}
 	})
 	return p
+}
+
+// PackHalfFrom packs a matrix (n,k), the weight of a linear layer, as PackFrom does, but keeps the values in 16 bits.
+func PackHalfFrom(s *Store, format Half, k, n int, read func(lo int, dst []uint16) error) (*Panel, error) {
+	if format != F16 && format != BF16 {
+		panic("kernel: PackHalfFrom: unknown format")
+	}
+	p := &Panel{K: k, N: n, format: format, half: s.halves(panelsOf(n) * k * panelWidth)}
+	var mu sync.Mutex
+	var failed error
+	Parallel(0, panelsOf(n), func(u int) {
+		lo, hi := span(n, panelWidth, u)
+		words := scratch(panelWidth * k) // twice what the rows take
+		defer release(words)
+		rows := unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(*words))), (hi-lo)*k)
+		if err := read(lo, rows); err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			if failed == nil {
+				failed = err
+			}
+			return
+		}
+		out := p.half[lo*k:]
+		for j := range hi - lo {
+			for r, v := range rows[j*k : (j+1)*k] {
+				out[r*panelWidth+j] = v
+			}
+		}
+	})
+	return p, failed
+}
+
+// halves returns n zeros.
+func (s *Store) halves(n int) []uint16 {
+	if n == 0 {
+		return []uint16{}
+	}
+	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(s.Take((n+1)/2)))), n)
 }
 
 // widen sets dst to the values of src, whose length is a multiple of 16.

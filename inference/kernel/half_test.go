@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -57,6 +58,12 @@ func TestHalfProducts(t *testing.T) {
 			}
 			for _, transposed := range []bool{false, true} {
 				p := PackHalf(format, b, k, n, transposed)
+				if transposed {
+					q, err := PackHalfFrom(&Store{}, format, k, n, func(lo int, dst []uint16) error { copy(dst, b[lo*k:]); return nil })
+					if err != nil || !slices.Equal(q.half, p.half) {
+						t.Fatal("packed from rows it is another panel", err)
+					}
+				}
 				a, bias, want := random(r, m*k), random(r, n), make([]float32, m*n)
 				ep := Epilogue{Bias: bias, Act: ActSiLU}
 				restore := SetLevel(Generic)

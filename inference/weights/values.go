@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"unsafe"
+
+	"vitrine/inference/kernel"
 )
 
 // chunk is the number of bytes converted at a time; a multiple of every element size.
@@ -51,6 +53,31 @@ func (t *Tensor) ReadFloat32At(dst []float32, first int) error {
 		dst, off = dst[n:], off+int64(len(part))
 	}
 	return nil
+}
+
+// Half is the format of a tensor of 16-bit floats in the file's own storage, false for any other.
+func (t *Tensor) Half() (kernel.Half, bool) {
+	if _, other := t.src.(*foreign); other || !littleEndian {
+		return 0, false
+	}
+	switch t.DType {
+	case "F16":
+		return kernel.F16, true
+	case "BF16":
+		return kernel.BF16, true
+	}
+	return 0, false
+}
+
+// ReadHalf fills dst with the stored patterns of a tensor of 16-bit floats from value number first on. It is safe for concurrent use.
+func (t *Tensor) ReadHalf(dst []uint16, first int) error {
+	if _, ok := t.Half(); !ok || first < 0 || len(dst) > t.Elements()-first {
+		return fmt.Errorf("weights: tensor %q of %d values of %s has not %d of 16 bits from number %d on", t.Name, t.Elements(), t.DType, len(dst), first)
+	}
+	if len(dst) == 0 {
+		return nil
+	}
+	return t.src.Read(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), 2*len(dst)), t.off+2*int64(first))
 }
 
 // Release tells the system that the tensor's part of the file will not be read again soon, so that it no longer counts as memory
