@@ -1,5 +1,6 @@
 // Package gguf reads GGUF files, the format of llama.cpp: metadata, tensors and their dequantised values, which equal
-// those of the gguf package's quants.dequantize bit for bit (version 0.19).
+// those of the gguf package's quants.dequantize bit for bit (version 0.19). Matrices of blocks reach the kernels as they
+// are stored (code.go), with the same values.
 //
 // A file is hostile input: every count, length, offset and size is checked against the file before anything is
 // allocated, and what it takes in memory is bounded by a small multiple of what it holds.

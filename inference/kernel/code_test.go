@@ -10,6 +10,22 @@ import (
 
 var codeNames = map[Code]string{Q4_0: "q4_0", Q4_1: "q4_1", Q8_0: "q8_0", Q4K: "q4k", Q5K: "q5k", Q6K: "q6k"}
 
+func init() {
+	differential["Gemm over codes"] = func(d *trial) [][]float32 {
+		c, m, n, k := Code(1+d.r.IntN(int(codes)-1)), d.size(4), d.size(70), RunValues*d.size(4)
+		p, _ := PackCoded(nil, c, k, n, func(_ int, dst Coded) error {
+			x := randomCoded(rand.New(rand.NewPCG(uint64(n), uint64(k))), c, len(dst.Scale)/c.Scales())
+			copy(dst.Codes, x.Codes)
+			copy(dst.Scale, x.Scale)
+			copy(dst.Low, x.Low)
+			return nil
+		})
+		a, out := d.draw(m*k), d.out(m*n)
+		Gemm(d.threads, m, a, k, p, out, n, d.epilogue(n, m*n))
+		return [][]float32{out}
+	}
+}
+
 // scalePattern is a scale as the code stores it, of any size that is finite.
 func scalePattern(r *rand.Rand, c Code) uint32 {
 	if !c.Wide() {
