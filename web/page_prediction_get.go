@@ -146,6 +146,12 @@ func (c *Context) withMethods(m *views.Prediction, v *app.PredictionView, form u
 	if chosen == "" {
 		chosen = c.QueryParam("method")
 	}
+	words := len(v.Output.Generated) > 0
+	if words {
+		if list = forWords(list); m.Written.Chosen == nil {
+			list = together(list)
+		}
+	}
 	made := map[string]bool{}
 	for _, e := range v.Explanations {
 		made[e.Method] = true
@@ -154,13 +160,13 @@ func (c *Context) withMethods(m *views.Prediction, v *app.PredictionView, form u
 	for _, x := range list {
 		if x.Suitable {
 			fitting = append(fitting, x)
-			if chosen == "" && x.Allowed && !made[x.ID] {
+			if chosen == "" && x.Allowed && !made[x.ID] && !words {
 				chosen = x.ID
 			}
 		}
 	}
-	if len(v.Output.Generated) > 0 {
-		fitting = forWords(fitting)
+	if words && chosen == "" {
+		chosen = cheapest(fitting)
 	}
 	m.Methods = methods(fitting, form, chosen)
 }
