@@ -30,10 +30,10 @@ const maxQuota = 1_000_000_000
 // QuotaView bounds how often a user, a key or a model is used: predictions, texts and
 // explanations count alike. 0 = no bound.
 type QuotaView struct {
-	Kind      string `json:"kind" schema:"list=quota-kinds"`
-	Object    string `json:"object" schema:"minLength=1;maxLength=100"` // user:…, key:…, a model's name, or * for each of the kind by itself
-	PerMinute int64  `json:"per_minute" schema:"minimum=0;maximum=1000000000"`
-	PerDay    int64  `json:"per_day" schema:"minimum=0;maximum=1000000000"`
+	Kind      string `json:"kind"`
+	Object    string `json:"object"` // user:…, key:…, a model's name, or * for each of the kind by itself
+	PerMinute int64  `json:"per_minute"`
+	PerDay    int64  `json:"per_day"`
 }
 
 // QuotaError: a quota is used up until Again.
