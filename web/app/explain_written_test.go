@@ -72,6 +72,9 @@ func TestExplainWritten(t *testing.T) {
 	if err != nil || !r.Identical {
 		t.Errorf("replayed: %+v, %v", r, err)
 	}
+	if v, err := a.ReplayExplanation(ctx, c, one.ID); err != nil || !v.Identical {
+		t.Errorf("replayed from what is stored: %+v, %v", v, err)
+	}
 }
 
 // TestGridLevels: a grid is let out as its explanation is.

@@ -88,7 +88,7 @@ func (a *App) replayRecord(ctx context.Context, w *run, row *store.Prediction, e
 		return nil, err
 	}
 	q := explain.ReplayRequest{Record: record, Hash: e.RecordHash, Model: model, Threads: a.config.Threads}
-	if err := a.replayInput(ctx, row, model, &q); err != nil {
+	if err := a.replayInput(ctx, row, e, model, &q); err != nil {
 		return nil, err
 	}
 	release, err := a.slot(ctx)
@@ -111,7 +111,7 @@ func (a *App) replayRecord(ctx context.Context, w *run, row *store.Prediction, e
 }
 
 // replayInput adds what the model read, where it is still there.
-func (a *App) replayInput(ctx context.Context, row *store.Prediction, model *inference.Model, q *explain.ReplayRequest) error {
+func (a *App) replayInput(ctx context.Context, row *store.Prediction, e *store.Explanation, model *inference.Model, q *explain.ReplayRequest) error {
 	in, err := a.storedInput(ctx, row)
 	if errors.Is(err, ErrInputNotKept) {
 		return nil
@@ -127,7 +127,11 @@ func (a *App) replayInput(ctx context.Context, row *store.Prediction, model *inf
 	if err != nil || p.Output.Generated == nil {
 		return err
 	}
-	q.Continuation, err = writtenText(model, p, 0)
+	x, err := a.unsealExplanation(ctx, e)
+	if err != nil {
+		return err
+	}
+	q.Continuation, err = writtenText(model, p, x.Answer)
 	return err
 }
 
