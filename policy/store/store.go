@@ -1,6 +1,6 @@
 // Package store keeps policy versions, accounts, sessions and API keys in the
 // server's database, and the keys of data subjects in a database of their own,
-// keys.db, which backups leave out.
+// keys.db or PostgreSQL's schema vitrine_keys, which backups of the other leave out.
 //
 // Methods that write join the transaction of the context, or make one of their
 // own where there is none.
