@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -130,34 +132,83 @@ func TestMeasureRefuses(t *testing.T) {
 	}
 }
 
-// TestShipped: the committed tables belong to the shipped weights and cover every method that suits them.
+// TestShipped: the committed tables belong to the shipped weights, cover every method that suits them, and are shown as they are.
 func TestShipped(t *testing.T) {
-	m, fsys := open(t, "sentiment-minilm")
-	table, ok := Shipped(m.Info().Digest)
-	if !ok {
-		t.Fatal("no table was committed for the shipped sentiment model")
-	}
-	inputs, err := Evaluation(fsys)
-	if err != nil || table.Of != len(inputs) || table.Model != "sentiment-minilm" || table.Engine != inference.EngineVersion() {
-		t.Errorf("a table of %d inputs, the set has %d (%v)", table.Of, len(inputs), err)
-	}
-	rows := map[string]Row{}
-	for _, r := range table.Methods {
-		rows[r.Method] = r
-	}
-	for _, method := range explain.Suited(m.Info()) {
-		row, ok := rows[method.ID]
-		if !ok || row.Version != method.Version || row.Failed != "" || row.Inputs != table.Inputs {
-			t.Errorf("%s: %+v", method.ID, row)
+	for _, name := range pretrained.Names() {
+		m, fsys := open(t, name)
+		table, ok := Shipped(m.Info().Digest)
+		if !ok {
+			t.Fatalf("no table was committed for %s", name)
 		}
-	}
-	want, err := os.ReadFile("table/" + table.Model + ".md")
-	var md bytes.Buffer
-	if err != nil || table.Markdown(&md) != nil || !bytes.Equal(md.Bytes(), want) {
-		t.Errorf("the committed text is not that of the committed table: %v", err)
+		inputs, err := Evaluation(fsys)
+		if err != nil || table.Of != len(inputs) || table.Model != name || table.Engine != inference.EngineVersion() {
+			t.Errorf("%s: a table of %d inputs, the set has %d (%v)", name, table.Of, len(inputs), err)
+		}
+		rows := map[string]Row{}
+		for _, r := range table.Methods {
+			rows[r.Method] = r
+		}
+		for _, method := range explain.Suited(m.Info()) {
+			row, ok := rows[method.ID]
+			if !ok || row.Version != method.Version || row.Failed != "" || row.Inputs != table.Inputs {
+				t.Errorf("%s on %s: %d of %d inputs, version %s, %s", method.ID, name, row.Inputs, table.Inputs, row.Version, row.Failed)
+			}
+		}
+		want, err := os.ReadFile("table/" + name + ".md")
+		var md bytes.Buffer
+		if err != nil || table.Markdown(&md) != nil || !bytes.Equal(md.Bytes(), want) {
+			t.Errorf("%s: the committed text is not that of the committed table: %v", name, err)
+		}
 	}
 	if _, ok := Shipped("of another model"); ok {
 		t.Error("a table of another model's weights")
+	}
+}
+
+// notBetter are methods whose ranking of units is no better than chance on a shipped model. They are shown with what was measured.
+var notBetter = map[string][]string{
+	// flow through attention says where information could pass, not what the answer rests on; all of a classifier's logit is
+	// written at [CLS], so that the direct attribution of the words is 0 and ranks nothing
+	"sentiment-minilm": {"attention-flow", "direct-logit-attribution"},
+}
+
+// TestBetterThanRandom: on each shipped model every method beats random attributions of the same shape in at least one figure of
+// faithfulness, beyond what the choice of inputs could explain.
+func TestBetterThanRandom(t *testing.T) {
+	faithful := []string{"comprehensiveness", "sufficiency", "infidelity", "deletion-auc", "insertion-auc"}
+	for _, table := range All() {
+		for _, row := range table.Methods {
+			better := slices.ContainsFunc(row.Figures, func(f Figure) bool { return slices.Contains(faithful, f.ID) && f.Better() })
+			if known := slices.Contains(notBetter[table.Model], row.Method); better == known {
+				t.Errorf("%s on %s: better than random %v, known not to be %v", row.Method, table.Model, better, known)
+			}
+		}
+	}
+}
+
+// TestTableIsOfThisProgram: a row of a committed table is computed again to the last bit.
+func TestTableIsOfThisProgram(t *testing.T) {
+	m, fsys := open(t, "digits-resnet")
+	table, ok := Shipped(m.Info().Digest)
+	if !ok {
+		t.Fatal("no table")
+	}
+	inputs, err := Evaluation(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Measure(context.Background(), Request{Model: m, Name: table.Model, Data: table.Data, Inputs: inputs, Most: table.Inputs,
+		Only: []string{"grad-cam"}, Draws: table.Draws, Seed: table.Seed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range table.Methods {
+		if row.Method != "grad-cam" {
+			continue
+		}
+		if row.Sanity = nil; !reflect.DeepEqual(row, again.Methods[0]) {
+			t.Errorf("committed %+v, computed %+v", row, again.Methods[0])
+		}
 	}
 }
 
