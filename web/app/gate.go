@@ -238,7 +238,7 @@ func (a *App) others(ctx context.Context, of *store.Prediction, r ExplainRequest
 			continue
 		}
 		seen[v.Method] = true
-		out = append(out, &explain.Explanation{Method: v.Method, Attributions: v.Token, Map: v.Map, ImageHeight: info.ImageHeight, ImageWidth: info.ImageWidth})
+		out = append(out, &explain.Explanation{Method: v.Method, Tokens: v.Tokens, Attributions: v.Token, Map: v.Map, ImageHeight: info.ImageHeight, ImageWidth: info.ImageWidth})
 	}
 	return out, nil
 }

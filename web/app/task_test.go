@@ -96,12 +96,14 @@ func TestRandomisationCheck(t *testing.T) {
 	a := openApp(t, "", true)
 	ctx := context.Background()
 	c := caller(t, a, policy.Analyst)
-	v, err := a.StartSanity(ctx, c, imageModel, "saliency")
+	// The program ships the outcomes for its own models: this one is asked for past that.
+	q := ask{caller: c, action: policy.Explain, object: "model:" + imageModel}
+	v, err := a.startTask(ctx, q, a.decide(q), &store.Task{Kind: "sanity", Model: imageModel + "@1.0.0", Method: "saliency", Total: 4}, sanityTask{imageModel, "saliency"})
 	if err != nil || v.Status != store.Done {
 		t.Fatalf("%+v %v", v, err)
 	}
 	checks, err := a.SanityChecks(ctx, c, imageModel)
-	if err != nil || len(checks) != 1 || checks[0].Method != "saliency" || len(checks[0].Steps) == 0 {
+	if err != nil || len(checks) == 0 || checks[0].Method != "saliency" || len(checks[0].Steps) == 0 {
 		t.Fatalf("%+v %v", checks, err)
 	}
 	if _, err := a.StartSanity(ctx, c, imageModel, "saliency"); !errors.Is(err, ErrExists) {
