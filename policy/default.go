@@ -21,10 +21,11 @@ var shipped = []struct {
 }
 
 // Default is the shipped policy of a workspace: one allow rule for each cell of
-// the matrix that is open, and two deny rules.
+// the matrix that is open, and three deny rules.
 //
-// r-901 keeps the high-risk uses of the AI Act's Annex III, credit scoring
-// and recruitment, away from analysts until somebody decides otherwise.
+// r-901 and, of models that write, r-903 keep the high-risk uses of the AI Act's
+// Annex III, credit scoring and recruitment, away from analysts until somebody
+// decides otherwise.
 // r-902 keeps attention weights out of what customers are told: they show
 // where a model looked, not why it decided.
 func Default(workspace string) ([]Rule, []Grouping) {
@@ -43,6 +44,9 @@ func Default(workspace string) ([]Rule, []Grouping) {
 		Rule{ID: "r-902", Workspace: workspace, Subject: "role:" + Analyst, Object: "model:*", Action: Explain,
 			Condition: "method in {attention, attention-rollout} and purpose in {customer-support}", Effect: EffectDeny,
 			Title: "Attention weights are not given to customers as reasons"},
+		Rule{ID: "r-903", Workspace: workspace, Subject: "role:" + Analyst, Object: "model:*", Action: Generate,
+			Condition: "purpose in {credit-scoring, recruitment}", Effect: EffectDeny,
+			Title: "Analysts do not let models write for credit scoring or recruitment"},
 	)
 	return rules, nil
 }

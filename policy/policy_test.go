@@ -58,6 +58,7 @@ func TestShippedRefusals(t *testing.T) {
 	}{
 		{ask(Analyst, Predict, Context{Purpose: "quality-review"}), ReasonAllowed, "r-001"},
 		{ask(Analyst, Predict, Context{Purpose: "credit-scoring"}), ReasonDenied, "r-901"},
+		{ask(Analyst, Generate, Context{Purpose: "recruitment"}), ReasonDenied, "r-903"},
 		{ask(Analyst, Explain, Context{Purpose: "customer-support", Method: "attention"}), ReasonDenied, "r-902"},
 		{ask(Analyst, Explain, Context{Purpose: "customer-support", Method: "integrated-gradients"}), ReasonAllowed, "r-003"},
 		{ask(Analyst, Explain, Context{Method: "attention"}), ReasonAllowed, "r-003"},

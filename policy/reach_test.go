@@ -72,7 +72,7 @@ func TestWhatCanOfShippedRoles(t *testing.T) {
 		}
 	}
 	for _, a := range s.WhatCan(Subject{ID: "user:x", Roles: []string{Analyst}}) {
-		if a.Always == (a.Action == Predict || a.Action == Explain) {
+		if a.Always == (a.Action == Predict || a.Action == Generate || a.Action == Explain) {
 			t.Errorf("analyst, %s: always = %v", a.Action, a.Always)
 		}
 	}
