@@ -31,7 +31,8 @@ func pages(t *testing.T) map[string]string {
 	p := map[string]string{
 		"dashboard": "/", "playground-text": "/playground?text=Write+to+a.b%40example.com+now", "playground-image": "/playground?kind=image",
 		"predictions": "/predictions", "models": "/models", "model": "/models/sentiment-minilm", "audit": "/audit", "entry": "/audit/5",
-		"exports": "/exports", "policies": "/policies", "policy-cell": "/policies?role=analyst&action=predict", "policy-reach": "/policies/who-can?action=predict", "help": "/help", "reviews": "/reviews", "reports": "/reports", "account": "/account", "people": "/people", "missing": "/no-such-page",
+		"exports": "/exports", "policies": "/policies", "policy-cell": "/policies?role=analyst&action=predict", "policy-reach": "/policies/who-can?action=predict", "help": "/help", "reviews": "/reviews", "reports": "/reports", "account": "/account", "people": "/people",
+		"generate": "/generate", "methods": "/methods", "method": "/methods/integrated-gradients", "jobs": "/jobs", "batch": "/batch", "missing": "/no-such-page",
 	}
 	for _, x := range list.Items {
 		switch {
@@ -39,6 +40,11 @@ func pages(t *testing.T) map[string]string {
 			p["prediction-image"] = "/predictions/" + x.ID
 		case len(x.Methods) > 0 && x.Methods[0] == "integrated-gradients":
 			p["prediction-text"] = "/predictions/" + x.ID
+			p["compare"] = "/predictions/" + x.ID + "/compare"
+			// The comparison needs two; asked again it is the stored one.
+			if _, err := console.app.Explain(t.Context(), console.app.Local(), x.ID, app.ExplainRequest{Method: "input-x-gradient"}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if p["prediction-image"] == "" || p["prediction-text"] == "" {
