@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,7 +39,7 @@ func pages(t *testing.T) map[string]string {
 		switch {
 		case x.Model.Name == "digits-resnet":
 			p["prediction-image"] = "/predictions/" + x.ID
-		case len(x.Methods) > 0 && x.Methods[0] == "integrated-gradients":
+		case slices.Contains(x.Methods, "integrated-gradients"):
 			p["prediction-text"] = "/predictions/" + x.ID
 			p["compare"] = "/predictions/" + x.ID + "/compare"
 			// The comparison needs two; asked again it is the stored one.
