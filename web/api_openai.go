@@ -315,22 +315,7 @@ type oaLogprob struct {
 	Token       string      `json:"token"`
 	Logprob     float64     `json:"logprob"`
 	Bytes       []int       `json:"bytes"`
-	TopLogprobs []oaLogprob `json:"top_logprobs,omitempty"`
-}
-
-// MarshalJSON gives the tokens of an answer their list, which alternatives lack.
-func (l oaLogprob) MarshalJSON() ([]byte, error) {
-	type plain struct {
-		Token       string       `json:"token"`
-		Logprob     float64      `json:"logprob"`
-		Bytes       []int        `json:"bytes"`
-		TopLogprobs *[]oaLogprob `json:"top_logprobs,omitempty"`
-	}
-	p := plain{Token: l.Token, Logprob: l.Logprob, Bytes: l.Bytes}
-	if l.TopLogprobs != nil {
-		p.TopLogprobs = &l.TopLogprobs
-	}
-	return json.Marshal(p)
+	TopLogprobs []oaLogprob `json:"top_logprobs,omitzero"` // a token's own; nil of alternatives, which have none
 }
 
 // oaLogprobs is the member logprobs of a chat answer.

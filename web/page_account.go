@@ -48,7 +48,7 @@ func (c *Context) account() (views.Account, error) {
 			if m.Enrol, err = authenticator(f); err != nil {
 				return m, err
 			}
-		case !errors.Is(err, app.ErrNotFound):
+		case !errors.Is(err, app.ErrNotFound) && !errors.Is(err, app.ErrProof):
 			return m, err
 		}
 	}

@@ -3,36 +3,17 @@ package web
 import (
 	"context"
 	"net/http"
-	"net/http/cookiejar"
-	"net/http/httptest"
 	"net/url"
 	"testing"
-
-	"vitrine/web/app"
 )
 
 // TestSetupThenPassword walks the first start of a real installation: the
 // one-time link, the first administrator, sign-out, sign-in by password, and
 // the link dead afterwards.
 func TestSetupThenPassword(t *testing.T) {
-	ctx := context.Background()
-	a, err := app.New(ctx, app.Config{Data: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close(ctx)
-	s, err := New(Config{App: a})
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := httptest.NewServer(s.Handler())
-	defer srv.Close()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := &visitor{t: t, base: srv.URL, http: &http.Client{Jar: jar}}
-	token, err := a.SetupToken(ctx)
+	n := install(t)
+	v := n.browser()
+	token, err := n.app.SetupToken(context.Background())
 	if err != nil || token == "" {
 		t.Fatalf("no link: %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"unicode/utf8"
 
 	"vitrine/web/app"
@@ -96,8 +97,8 @@ func (a *ask) resolve(ctx context.Context, c *client) (string, error) {
 	if err != nil || a.server != "" {
 		return a.model, nil
 	}
-	if !st.IsDir() {
-		return "", &withHint{fmt.Errorf("%s is a file, and single-file checkpoints are not read yet", a.model), "give the checkpoint's folder"}
+	if !st.IsDir() && !strings.EqualFold(filepath.Ext(a.model), ".gguf") {
+		return "", &withHint{fmt.Errorf("%s is a file and no GGUF", a.model), "give the checkpoint's folder, or add it by vitrine model add"}
 	}
 	var known app.ModelView
 	if !filepath.IsAbs(a.model) && filepath.Base(a.model) == a.model {

@@ -104,8 +104,11 @@ func newFactor(secret []byte, name string) *NewFactor {
 }
 
 // WaitingFactor returns the secret that EnrolFactor made and nobody confirmed yet.
-// Errors: ErrNotFound; ErrExists once it is confirmed: a secret is not shown again.
+// Errors: ErrNotFound; ErrProof; ErrExists once it is confirmed: a secret is not shown again.
 func (a *App) WaitingFactor(ctx context.Context, c identity.Caller) (*NewFactor, error) {
+	if err := a.mustProve(c); err != nil {
+		return nil, err
+	}
 	f, err := a.people.Factor(ctx, c.ID)
 	if err != nil {
 		return nil, identityError(err)
@@ -121,9 +124,9 @@ func (a *App) WaitingFactor(ctx context.Context, c identity.Caller) (*NewFactor,
 }
 
 // ConfirmFactor turns the caller's authenticator app on, and returns the recovery codes,
-// shown once. Errors: ErrCode; ErrExists.
+// shown once. Errors: ErrCode; ErrExists; ErrProof.
 func (a *App) ConfirmFactor(ctx context.Context, c identity.Caller, code string) (recovery []string, err error) {
-	if err := person(c); err != nil {
+	if err := a.mustProve(c); err != nil {
 		return nil, err
 	}
 	secret, err := a.factorSecret(ctx, c.ID)

@@ -92,22 +92,9 @@ func (a *App) Generate(ctx context.Context, c identity.Caller, r GenerateRequest
 	if err != nil {
 		return nil, err
 	}
-	if err := runs(w.row); err != nil {
-		return nil, a.failed(ctx, w, "stop", err)
-	}
-	if r.Explain != nil {
-		if err := a.mayExplain(ctx, w, r.Explain, ""); err != nil {
-			return nil, err
-		}
-	}
-	model, err := a.model(w.row)
+	model, err := a.ready(ctx, w, r.Explain, explainableText)
 	if err != nil {
-		return nil, a.failed(ctx, w, "load", err)
-	}
-	if r.Explain != nil {
-		if err := explainableText(model.Info(), *r.Explain); err != nil {
-			return nil, a.failed(ctx, w, "explain", err)
-		}
+		return nil, err
 	}
 	p, err := a.prompt(w, model, &r)
 	if err != nil {

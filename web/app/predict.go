@@ -51,23 +51,9 @@ func (a *App) Predict(ctx context.Context, c identity.Caller, r PredictRequest) 
 	if err != nil {
 		return nil, err
 	}
-	if err := runs(w.row); err != nil {
-		return nil, a.failed(ctx, w, "stop", err)
-	}
-	if r.Explain != nil {
-		if err := a.mayExplain(ctx, w, r.Explain, ""); err != nil {
-			return nil, err
-		}
-	}
-	model, err := a.model(w.row)
+	model, err := a.ready(ctx, w, r.Explain, explainable)
 	if err != nil {
-		return nil, a.failed(ctx, w, "load", err)
-	}
-	if r.Explain != nil {
-		// What can be known to fail must not leave a prediction behind.
-		if err := explainable(model.Info(), *r.Explain); err != nil {
-			return nil, a.failed(ctx, w, "explain", err)
-		}
+		return nil, err
 	}
 	if w.input, err = protect(w.decision.Obligations, r.Text, r.Pair, r.Image); err != nil {
 		return nil, a.failed(ctx, w, "protect", err)
@@ -94,6 +80,30 @@ func (a *App) Predict(ctx context.Context, c identity.Caller, r PredictRequest) 
 	}
 	reveal(w.decision.Obligations, &view)
 	return &view, nil
+}
+
+// ready opens the model of a run that the policy allows, after asking for the permission
+// to explain as well. fits refuses an explanation that cannot be: what can be known to
+// fail must not leave a prediction behind.
+func (a *App) ready(ctx context.Context, w *run, e *ExplainRequest, fits func(inference.Info, ExplainRequest) error) (*inference.Model, error) {
+	if err := runs(w.row); err != nil {
+		return nil, a.failed(ctx, w, "stop", err)
+	}
+	if e != nil {
+		if err := a.mayExplain(ctx, w, e, ""); err != nil {
+			return nil, err
+		}
+	}
+	model, err := a.model(w.row)
+	if err != nil {
+		return nil, a.failed(ctx, w, "load", err)
+	}
+	if e != nil {
+		if err := fits(model.Info(), *e); err != nil {
+			return nil, a.failed(ctx, w, "explain", err)
+		}
+	}
+	return model, nil
 }
 
 // begin checks the words of a request, finds the model and asks the policy.

@@ -33,8 +33,8 @@ func (a *App) explanationObligations(c identity.Caller, row *store.Prediction, m
 	return o, d, nil
 }
 
-// Explanation returns a stored explanation as the caller may see it.
-func (a *App) Explanation(ctx context.Context, c identity.Caller, id string) (*ExplanationView, error) {
+// storedExplanation finds a stored explanation: ErrNotFound, also for an id that is none.
+func (a *App) storedExplanation(ctx context.Context, id string) (*store.Explanation, error) {
 	if _, err := ulid.ParseStrict(id); err != nil {
 		return nil, notFound("explanation")
 	}
@@ -42,6 +42,12 @@ func (a *App) Explanation(ctx context.Context, c identity.Caller, id string) (*E
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, notFound("explanation")
 	}
+	return e, err
+}
+
+// Explanation returns a stored explanation as the caller may see it.
+func (a *App) Explanation(ctx context.Context, c identity.Caller, id string) (*ExplanationView, error) {
+	e, err := a.storedExplanation(ctx, id)
 	if err != nil {
 		return nil, err
 	}

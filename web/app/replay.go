@@ -36,13 +36,7 @@ type ReplayView struct {
 //
 // Errors: [*Denied]; ErrNotFound; ErrBusy; the context's.
 func (a *App) ReplayExplanation(ctx context.Context, c identity.Caller, id string) (*ReplayView, error) {
-	if _, err := ulid.ParseStrict(id); err != nil {
-		return nil, notFound("explanation")
-	}
-	e, err := a.store.Explanation(ctx, a.workspace, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, notFound("explanation")
-	}
+	e, err := a.storedExplanation(ctx, id)
 	if err != nil {
 		return nil, err
 	}

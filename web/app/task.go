@@ -172,9 +172,7 @@ func (a *App) doTask(ctx context.Context, row *store.Task) error {
 	defer cancel()
 	a.working.Store(row.ID, cancel)
 	defer a.working.Delete(row.ID)
-	if row.Status, row.Started = store.Running, a.now().UnixMilli(); row.Problem != "" {
-		row.Problem = ""
-	}
+	row.Status, row.Started, row.Problem = store.Running, a.now().UnixMilli(), ""
 	if err := a.db.Write(ctx, func(ctx context.Context) error { return a.store.SaveTask(ctx, row) }); err != nil {
 		return err
 	}

@@ -72,8 +72,8 @@ func (s *Store) SetQuota(ctx context.Context, q *Quota) error {
 	return nil
 }
 
-// Use counts one use, in one statement, unless there were most already: ok says so. It
-// belongs into a transaction with the other counts of the same request.
+// Use counts one use unless there were most, at least 1, already: ok says so. It belongs
+// into a write transaction with the other counts of the same request.
 func (s *Store) Use(ctx context.Context, u QuotaUse, most int64) (ok bool, err error) {
 	tx := s.db.Tx(ctx)
 	add := tx.Model(&QuotaUse{}).Where("workspace = ? AND object = ? AND span = ? AND starts = ? AND uses < ?", u.Workspace, u.Object, u.Span, u.Starts, most).
@@ -86,7 +86,7 @@ func (s *Store) Use(ctx context.Context, u QuotaUse, most int64) (ok bool, err e
 	if first.Error != nil {
 		return false, fmt.Errorf("store: counting a use: %w", first.Error)
 	}
-	return first.RowsAffected > 0 && most > 0, nil
+	return first.RowsAffected > 0, nil
 }
 
 // DropUses removes counts that began before a time, at most 500 of them.
