@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"vitrine/explain"
 	"vitrine/policy"
@@ -154,8 +155,8 @@ func (a *App) batchDone(ctx context.Context, t *task, sums *batchSums) (int, err
 	}
 }
 
-// batchRow walks the road with one row. What is wrong with the row alone is its outcome;
-// a refusal and a failure of the installation end the batch.
+// batchRow walks the road with one row, waiting where the quota of a minute is used up.
+// What is wrong with the row alone is its outcome; a refusal and a failure of the installation end the batch.
 func (a *App) batchRow(ctx context.Context, c identity.Caller, x batchTask, row batchInput) (batchOutcome, *ExplanationView, error) {
 	o := batchOutcome{Label: row.Label, Slice: row.Slice}
 	r := PredictRequest{Model: x.Model, Text: row.Text, Pair: row.Pair, Image: row.Image, Purpose: x.Purpose, DataClass: x.DataClass, Subject: row.Subject}
@@ -163,6 +164,14 @@ func (a *App) batchRow(ctx context.Context, c identity.Caller, x batchTask, row 
 		r.Explain = &ExplainRequest{Method: x.Explain.Method, Params: x.Explain.Params, Target: x.Explain.Target, Seed: x.Explain.Seed}
 	}
 	v, err := a.Predict(ctx, c, r)
+	for used := (*QuotaError)(nil); errors.As(err, &used) && used.Span == "minute"; { // the next one has its own
+		select {
+		case <-ctx.Done():
+			return o, nil, ctx.Err()
+		case <-time.After(used.Again):
+			v, err = a.Predict(ctx, c, r)
+		}
+	}
 	for _, own := range []error{ErrInput, ErrUnsuitable, ErrUnknownLabel, explain.ErrNumber} {
 		if errors.Is(err, own) {
 			o.Problem = failure(err)

@@ -83,7 +83,7 @@ func (a *App) Predict(ctx context.Context, c identity.Caller, r PredictRequest) 
 }
 
 // ready opens the model of a run that the policy allows, after asking for the permission
-// to explain as well. fits refuses an explanation that cannot be: what can be known to
+// to explain as well, and counts the run against its quotas. fits refuses an explanation that cannot be: what can be known to
 // fail must not leave a prediction behind.
 func (a *App) ready(ctx context.Context, w *run, e *ExplainRequest, fits func(inference.Info, ExplainRequest) error) (*inference.Model, error) {
 	if err := runs(w.row); err != nil {
@@ -93,6 +93,10 @@ func (a *App) ready(ctx context.Context, w *run, e *ExplainRequest, fits func(in
 		if err := a.mayExplain(ctx, w, e, ""); err != nil {
 			return nil, err
 		}
+	}
+	// Here and not in begin: a preview and a data set that is handed in run nothing.
+	if err := a.spend(ctx, w); err != nil {
+		return nil, err
 	}
 	model, err := a.model(w.row)
 	if err != nil {
@@ -133,10 +137,7 @@ func (a *App) begin(ctx context.Context, c identity.Caller, r PredictRequest) (*
 			e.Codes = map[string]string{"task": row.Task, "modality": modality}
 		},
 	})
-	if err != nil {
-		return w, err
-	}
-	return w, a.spend(ctx, w)
+	return w, err
 }
 
 // requestID keeps a request's own ULID, or makes one.

@@ -91,6 +91,10 @@ func TestQuotaRace(t *testing.T) {
 	if got := calls(20); got != 5 {
 		t.Errorf("%d passed, the model's day has 5", got)
 	}
+	fine := "Fine."
+	if _, err := a.Preview(ctx, c, PreviewRequest{Model: "sentiment-minilm", Text: &fine}); err != nil {
+		t.Errorf("a preview, which runs nothing, with the quota used up: %v", err)
+	}
 	if list, err := a.Quotas(ctx, a.Local()); err != nil || len(list) != 1 || list[0].Object != "sentiment-minilm" {
 		t.Error(list, err)
 	}
@@ -102,5 +106,32 @@ func TestQuotaRace(t *testing.T) {
 	}
 	if err := a.SetQuota(ctx, identity.Caller{ID: c.ID, Roles: c.Roles, Workspace: c.Workspace, Auth: c.Auth}, QuotaView{Kind: QuotaKey, Object: "*"}); !errors.As(err, new(*Denied)) {
 		t.Errorf("an analyst removes quotas: %v", err)
+	}
+}
+
+// A data set is more than a minute's quota: its job goes on in the next minute.
+func TestBatchWaitsForItsQuota(t *testing.T) {
+	ctx := context.Background()
+	start := time.Date(2026, 11, 24, 12, 0, 58, 0, time.UTC)
+	var begun atomic.Pointer[time.Time] // the clock stands until the model is warm
+	a := openWith(t, Config{Data: t.TempDir(), OneShot: true, Now: func() time.Time {
+		if b := begun.Load(); b != nil {
+			return start.Add(time.Since(*b))
+		}
+		return start
+	}})
+	c := caller(t, a, policy.Analyst)
+	if err := a.SetQuota(ctx, a.Local(), QuotaView{Kind: QuotaUser, Object: c.ID, PerMinute: 3}); err != nil {
+		t.Fatal(err)
+	}
+	predict(t, a, caller(t, a, policy.ModelOwner), PredictRequest{Model: textModel, Text: text("Warm.")})
+	now := time.Now()
+	begun.Store(&now)
+	v, err := a.StartBatch(ctx, c, BatchRequest{Model: textModel, Format: "csv", Data: []byte("text\nOne.\nTwo.\nThree.\nFour.\n")})
+	if err != nil || v.Status != "done" || v.Done != 4 {
+		t.Fatalf("%+v %v", v, err)
+	}
+	if now := a.now(); now.Minute() == 0 {
+		t.Errorf("four rows within a minute of three: %s", now)
 	}
 }
