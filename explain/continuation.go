@@ -30,15 +30,6 @@ func (c *Continuation) together(target string) int {
 	return len(c.Answer)
 }
 
-// generates says whether a model writes texts.
-func generates(info inference.Info) bool {
-	switch info.Task {
-	case "text-generation", "text2text-generation", "summarization", "translation":
-		return true
-	}
-	return false
-}
-
 // suitsWriting says why a method cannot explain what a model writes.
 func (m Method) suitsWriting(info inference.Info) error {
 	switch {
@@ -73,7 +64,7 @@ func (j *job) prepareContinuation() error {
 	if c == nil {
 		return fmt.Errorf("explain: %s writes texts: give what it read and wrote: %w", j.info.Name, ErrUnsuitable)
 	}
-	if !generates(j.info) {
+	if !inference.WritesTexts(j.info.Task) {
 		return fmt.Errorf("explain: %s writes no texts: give an input: %w", j.info.Name, ErrUnsuitable)
 	}
 	if len(c.Prompt) == 0 || len(c.Answer) == 0 {

@@ -87,7 +87,7 @@ func steadyCost(m Method, info inference.Info, tokens int, params map[string]any
 // many sets as there are units.
 func figureCost(info inference.Info, tokens, units, draws int) Cost {
 	modes := 2
-	if generates(info) {
+	if inference.WritesTexts(info.Task) {
 		modes = 1
 	}
 	if info.Modality == "image" {

@@ -133,7 +133,7 @@ func textUnits(s *metric.Subject, info inference.Info, w *window) {
 	case info.SpecialIDs.Pad >= 0:
 		s.Modes = append(s.Modes, "pad")
 	}
-	if info.Task != "token-classification" && (!generates(info) || len(s.Modes) == 0) { // deleting would move the explained position
+	if info.Task != "token-classification" && (!inference.WritesTexts(info.Task) || len(s.Modes) == 0) { // deleting would move the explained position
 		s.Modes = append(s.Modes, "delete")
 	}
 	s.Value = RemoveTokens(w.problem.probability(), units)

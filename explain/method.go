@@ -115,7 +115,7 @@ func (m Method) suits(info inference.Info) error {
 	if !slices.Contains(m.Modalities, info.Modality) {
 		return fmt.Errorf("explain: %s works on %v models, %s is one for %s: %w", m.ID, m.Modalities, info.Name, info.Modality, ErrUnsuitable)
 	}
-	if generates(info) {
+	if inference.WritesTexts(info.Task) {
 		if err := m.suitsWriting(info); err != nil {
 			return err
 		}

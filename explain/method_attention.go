@@ -89,7 +89,7 @@ func (p *Problem) attentionRow(t int) (int, error) {
 	if row >= 0 {
 		return row, nil
 	}
-	if generates(p.Info) { // the position that the explained word is predicted at
+	if inference.WritesTexts(p.Info.Task) { // the position that the explained word is predicted at
 		if row = t - 1; len(p.Target.Index) == 2 && p.Target.Index[0] < 0 {
 			row = max(0, t+p.Target.Index[0])
 		}

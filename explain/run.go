@@ -78,7 +78,7 @@ func prepare(ctx context.Context, r Request) (*job, error) {
 	if err := m.suits(j.info); err != nil {
 		return nil, err
 	}
-	if generates(j.info) || r.Continuation != nil {
+	if inference.WritesTexts(j.info.Task) || r.Continuation != nil {
 		return j, j.prepareContinuation()
 	}
 	encoded, err := r.Model.Encode(ctx, r.Input)

@@ -7,6 +7,7 @@ import (
 
 	"vitrine/inference/family"
 	"vitrine/inference/op"
+	"vitrine/inference/task"
 )
 
 // Word is the content of an id of the tokenizer's vocabulary; false where the model has no tokenizer or no such id.
@@ -127,6 +128,12 @@ func (m *Model) Control(text string) (string, bool) {
 func (m *Model) Generates() bool {
 	_, ok := m.net.(family.Generator)
 	return ok
+}
+
+// WritesTexts says whether models of a task, named as the hub does, write texts.
+func WritesTexts(name string) bool {
+	t, ok := task.Lookup(name)
+	return ok && t.Writes
 }
 
 // Reads is how many tokens the model takes, prompt and answer together; of an encoder-decoder, Writes is how many the answer may have.

@@ -22,15 +22,6 @@ func init() {
 	page(http.MethodPost, "/generate", policy.Predict, generateRun)
 }
 
-// writes says whether models of a task write texts.
-func writes(task string) bool {
-	switch task {
-	case "text-generation", "text2text-generation", "summarization", "translation", "chat":
-		return true
-	}
-	return false
-}
-
 // numberFields are the numbers of the form: what they are called and their bounds.
 var numberFields = []views.NumberField{
 	{Name: "max_tokens", Value: "64", Min: "1", Max: "4096", Step: "1"},
@@ -93,7 +84,7 @@ func (c *Context) generateForm(form url.Values) (views.Generate, error) {
 	}
 	ref := ""
 	for _, x := range list {
-		if !writes(x.Task) {
+		if !inference.WritesTexts(x.Task) {
 			continue
 		}
 		name := x.Name + "@" + x.Version

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"vitrine/explain"
+	"vitrine/inference"
 	"vitrine/policy"
 	"vitrine/policy/privacy"
 	"vitrine/views"
@@ -80,7 +81,7 @@ func (c *Context) playground(f *playgroundForm) (views.Playground, *app.ModelVie
 	}
 	ref := ""
 	for _, x := range list {
-		if x.Modality != f.kind || writes(x.Task) {
+		if x.Modality != f.kind || inference.WritesTexts(x.Task) {
 			continue
 		}
 		name := x.Name + "@" + x.Version

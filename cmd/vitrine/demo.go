@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"vitrine/inference"
 	"vitrine/web"
 	"vitrine/web/app"
 )
@@ -68,7 +69,7 @@ func demo(ctx context.Context, e *env, args []string) (err error) {
 // writes says whether a model is there that writes texts.
 func writes(ctx context.Context, a *app.App) bool {
 	list, err := a.Models(ctx, a.Local())
-	return err == nil && slices.ContainsFunc(list, func(m app.ModelView) bool { return m.Task == "text-generation" })
+	return err == nil && slices.ContainsFunc(list, func(m app.ModelView) bool { return inference.WritesTexts(m.Task) })
 }
 
 // smolLM2 adds a small model that writes texts and answers: SmolLM2-135M-Instruct, which a

@@ -65,6 +65,7 @@ type Task struct {
 	Name     string // as the hub names it
 	Modality string // "text" or "image"
 	Finish   func(*Context) (*Answer, error)
+	Writes   bool // models of this task write texts; Finish ranks their next word
 }
 
 var registry = map[string]Task{}

@@ -1,7 +1,9 @@
 package task
 
 // text-generation ranks what could come next, as the last position sees it; longer continuations come from package generate.
-func init() { register(Task{Name: "text-generation", Modality: "text", Finish: nextToken}) }
+func init() {
+	register(Task{Name: "text-generation", Modality: "text", Finish: nextToken, Writes: true})
+}
 
 func nextToken(c *Context) (*Answer, error) {
 	w := c.Windows[len(c.Windows)-1]

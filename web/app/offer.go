@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"vitrine/inference"
 	"vitrine/policy"
 	"vitrine/policy/identity"
 )
@@ -32,7 +33,7 @@ func (a *App) TaskOf(ctx context.Context, c identity.Caller, model, purpose, cla
 	if err != nil {
 		return "", "", err
 	}
-	if writesTexts(row.Task) {
+	if inference.WritesTexts(row.Task) {
 		return row.Task, row.Modality, nil // Generate asks for a permission of its own
 	}
 	pc := policy.Context{DataClass: class}
@@ -43,15 +44,6 @@ func (a *App) TaskOf(ctx context.Context, c identity.Caller, model, purpose, cla
 		return "", "", nil
 	}
 	return row.Task, row.Modality, nil
-}
-
-// writesTexts says whether a model's task is to write.
-func writesTexts(task string) bool {
-	switch task {
-	case taskGeneration, "text2text-generation", "summarization", "translation":
-		return true
-	}
-	return false
 }
 
 // MethodsFor is Methods as they stand for a purpose and a data class, with the cost for
